@@ -1,0 +1,70 @@
+# chatapp's commands. Each can be run again at any time; `make help` lists them.
+
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$python && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+MODEL_VENV := .venv-model
+MODEL_PORT ?= 8001
+PIP := -m pip --disable-pip-version-check --no-input
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check lock bench local-model install install-test
+
+help: ## list these commands
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+run: install ## serve chatapp, after building what it needs
+	@$(BIN)/flask --app wsgi db upgrade
+	@$(BIN)/flask --app wsgi welcome
+	@exec $(BIN)/gunicorn -c deploy/gunicorn.conf.py wsgi:app
+
+# Two runs: Playwright's own event loop must stay out of a process that gevent has patched.
+test: install-test ## run the tests
+	@deploy/missing-tools
+	@$(BIN)/python -m pytest tests --ignore=tests/browser -p tests.gevent_patch
+	@$(BIN)/python -m pytest tests/browser
+
+check: install-test ## lint, format, types and layers
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+# One lock for Python 3.11 to 3.13. Needs uv; nothing else here does.
+lock: ## compile requirements*.txt anew
+	@$(LOCK) requirements.in -o requirements.txt
+	@$(LOCK) requirements-test.in -o requirements-test.txt
+	@$(LOCK) deploy/local-model-requirements.in -o deploy/local-model-requirements.txt
+
+bench: install ## measure what a token costs beside nginx and a plain view (BENCH="--rounds 5")
+	@$(BIN)/python -m bench $(BENCH)
+
+local-model: $(MODEL_VENV)/requirements.stamp ## serve a small real model for development (compiles for minutes)
+	@echo "OPENAI_BASE_URL=http://127.0.0.1:$(MODEL_PORT)/v1 OPENAI_API_KEY=local CHATAPP_DEFAULT_MODEL=smollm2 make run"
+	@exec $(MODEL_VENV)/bin/python -m llama_cpp.server --interrupt_requests false --host 127.0.0.1 \
+		--port $(MODEL_PORT) --model_alias smollm2 \
+		--model "$$($(MODEL_VENV)/bin/python deploy/local_model.py)"
+
+install: $(VENV)/requirements.stamp
+install-test: $(VENV)/requirements-test.stamp
+
+# The stamps make an install happen only when its lock, or the environment itself, is new.
+$(VENV)/requirements.stamp: requirements.txt | $(BIN)/python
+	@$(BIN)/python $(PIP) install --require-hashes --only-binary :all: -r requirements.txt
+	@touch $@
+
+$(VENV)/requirements-test.stamp: requirements-test.txt $(VENV)/requirements.stamp
+	@$(BIN)/python $(PIP) install --require-hashes --only-binary :all: -r requirements.txt -r requirements-test.txt
+	@touch $@
+
+$(MODEL_VENV)/requirements.stamp: deploy/local-model-requirements.txt | $(MODEL_VENV)/bin/python
+	@$(MODEL_VENV)/bin/python $(PIP) install --require-hashes -r deploy/local-model-requirements.txt
+	@touch $@
+
+$(BIN)/python $(MODEL_VENV)/bin/python:
+	@$(if $(PYTHON),,echo "chatapp needs Python 3.11 or newer, and none was found; try make PYTHON=/path/to/python3" >&2; exit 1)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
+		"chatapp needs Python 3.11 or newer; $(PYTHON) is " + sys.version.split()[0])'
+	@$(PYTHON) -m venv $(@D:/bin=)

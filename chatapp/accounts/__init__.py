@@ -1,0 +1,1 @@
+"""Who somebody is: users, passwords, the sessions of browsers, API tokens."""

@@ -1,0 +1,128 @@
+"""An account: a user as the rest of the house sees one, a plain value that holds no database session."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from chatapp.accounts.password import hash_password, verify_password
+from chatapp.errors import FieldError, Unauthorized, ValidationFailed
+from chatapp.store.account import ApiToken, BrowserSession, User
+from chatapp.store.base import now
+from chatapp.store.database import Database
+from chatapp.store.identifier import new_id
+
+EMAIL_LENGTH = 254
+PASSWORD_LENGTH = range(8, 1025)
+_EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+")
+
+COLUMNS = (User.id, User.email, User.name, User.role)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A user who may act now: known, and not disabled."""
+
+    id: str
+    email: str
+    name: str
+    role: str
+
+    @property
+    def is_admin(self) -> bool:
+        return self.role == "admin"
+
+
+class Accounts:
+    """The users of this installation."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def create(self, email: str, password: str, *, name: str = "", admin: bool = False) -> Account:
+        """A new user. Raises ValidationFailed for an e-mail or password that will not do, or is taken."""
+        email, password = checked_email(email), checked_password(password)
+        account = Account(new_id(), email, checked_name(name or email), "admin" if admin else "user")
+        values = {
+            "id": account.id,
+            "email": email,
+            "name": account.name,
+            "role": account.role,
+            "password_hash": hash_password(password),
+        }
+        try:
+            with self._database.write() as session:
+                session.execute(insert(User).values(values))
+        except IntegrityError:
+            raise ValidationFailed([FieldError("email", "There is an account with this e-mail.")]) from None
+        return account
+
+    def with_password(self, email: str, password: str) -> Account | None:
+        """Whose e-mail and password these are, or None. Takes as long for an unknown e-mail as for a known."""
+        found = self._find(User.email == email.strip().lower())
+        matches = verify_password(found[1] if found else None, password)
+        return found[0] if found and matches else None
+
+    def by_email(self, email: str) -> Account | None:
+        found = self._find(User.email == email.strip().lower())
+        return found[0] if found else None
+
+    def by_id(self, user_id: str) -> Account | None:
+        found = self._find(User.id == user_id)
+        return found[0] if found else None
+
+    def are_there_any(self) -> bool:
+        with self._database.read() as session:
+            return bool(session.scalar(select(func.count()).select_from(User)))
+
+    def change_password(self, account: Account, old: str, new: str) -> None:
+        """Raises Unauthorized when `old` is not the password. Ends every session and API token so far."""
+        if self.with_password(account.email, old) != account:
+            raise Unauthorized("The current password is not right.")
+        self.set_password(account, new)
+
+    def set_password(self, account: Account, password: str) -> None:
+        """Sets a password without asking for the old one, and ends every session and API token so far."""
+        hashed, moment = hash_password(checked_password(password)), now()
+        with self._database.write() as session:
+            changed = {"password_hash": hashed, "password_changed_at": moment}
+            session.execute(update(User).where(User.id == account.id).values(changed))
+            session.execute(delete(BrowserSession).where(BrowserSession.user_id == account.id))
+            living = (ApiToken.user_id == account.id) & ApiToken.revoked_at.is_(None)
+            session.execute(update(ApiToken).where(living).values(revoked_at=moment))
+
+    def _find(self, condition: ColumnElement[bool]) -> tuple[Account, str] | None:
+        query = select(*COLUMNS, User.password_hash).where(condition, User.disabled_at.is_(None))
+        with self._database.read() as session:
+            row = session.execute(query).one_or_none()
+        return (Account(*row[:4]), row[4]) if row else None
+
+
+def checked_email(email: str) -> str:
+    """The e-mail as it is kept: trimmed and lower-case."""
+    email = email.strip().lower()
+    if len(email) > EMAIL_LENGTH or not _EMAIL.fullmatch(email) or not is_text(email):
+        raise ValidationFailed([FieldError("email", "This is not an e-mail address.")])
+    return email
+
+
+def checked_password(password: str) -> str:
+    if len(password) not in PASSWORD_LENGTH or not is_text(password):
+        raise ValidationFailed([FieldError("password", "A password has 8 to 1024 characters.")])
+    return password
+
+
+def checked_name(name: str) -> str:
+    """A name to show, cut to what its column holds."""
+    name = " ".join(name.split())
+    if not is_text(name):
+        raise ValidationFailed([FieldError("name", "This name has characters that cannot be kept.")])
+    return name[:128]
+
+
+def is_text(value: str) -> bool:
+    """Whether both databases can hold it: no NUL, no lone surrogate."""
+    return "\0" not in value and not any("\ud800" <= char <= "\udfff" for char in value)

@@ -1,0 +1,94 @@
+"""The composition root: the only place that chooses implementations and puts the house together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from chatapp.accounts.account import Accounts
+from chatapp.accounts.api_token import ApiTokens
+from chatapp.accounts.browser_session import BrowserSessions
+from chatapp.config import Settings, load_settings
+from chatapp.store.database import Database
+from chatapp.telemetry.log import configure_logging
+from chatapp.turns.answering import Answering
+from chatapp.turns.conversations import Conversations
+from chatapp.web.api import account, catalogue, chat, conversation, health, turn
+from chatapp.web.commands import accounts as account_commands
+from chatapp.web.commands import database as database_commands
+from chatapp.web.commands import simulator as simulator_command
+from chatapp.web.commands import welcome as welcome_command
+from chatapp.web.cors import init_cors
+from chatapp.web.error_answers import init_error_answers
+from chatapp.web.gate import init_gate
+from chatapp.web.identity import init_identity
+from chatapp.web.pages.blueprint import blueprint as pages
+from chatapp.web.pages.blueprint import template_values
+from chatapp.web.request_id import init_request_id
+from chatapp.web.security_headers import init_security_headers
+from chatapp.web.services import EXTENSION, Services
+from chatapp.web.session import RowSessions
+
+ROOT = Path(__file__).resolve().parents[1]
+BODY_LIMIT = 256 * 1024
+"""Bytes of a request's body. 4000 characters, each escaped, fit four times."""
+
+API = (health, account, chat, turn, conversation, catalogue)
+COMMANDS = (
+    account_commands.users,
+    account_commands.tokens,
+    database_commands.database,
+    simulator_command.simulator,
+    welcome_command.welcome,
+)
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The application for these settings, by default the environment's. Nothing runs before it serves."""
+    settings = settings or load_settings()
+    configure_logging()
+    app = Flask("chatapp", root_path=str(ROOT), static_folder="static", template_folder="templates")
+    app.config.update(
+        SECRET_KEY=settings.secret_key.get_secret_value(),
+        MAX_CONTENT_LENGTH=BODY_LIMIT,
+        SESSION_COOKIE_SECURE=settings.production,
+        WTF_CSRF_TIME_LIMIT=None,
+        SEND_FILE_MAX_AGE_DEFAULT=300,
+    )
+    app.extensions[EXTENSION] = parts = _parts(settings)
+    app.session_interface = RowSessions(parts.browser_sessions, settings.secret_key.get_secret_value())
+    _init(app, settings)
+    return app
+
+
+def _parts(settings: Settings) -> Services:
+    database = Database(settings.database_url.get_secret_value())
+    return Services(
+        settings=settings,
+        database=database,
+        accounts=Accounts(database),
+        browser_sessions=BrowserSessions(database),
+        api_tokens=ApiTokens(database, settings.jwt_secret.get_secret_value()),
+        conversations=Conversations(database),
+        answering=Answering(settings, database),
+    )
+
+
+def _init(app: Flask, settings: Settings) -> None:
+    init_request_id(app)
+    init_identity(app)
+    init_gate(app)
+    init_error_answers(app)
+    init_security_headers(app)
+    init_cors(app, settings.cors_origins)
+    app.context_processor(template_values)
+    app.register_blueprint(pages)
+    for module in API:
+        app.register_blueprint(module.blueprint)
+    for command in COMMANDS:
+        app.cli.add_command(command)
+    hops = settings.trusted_proxies
+    if hops:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]

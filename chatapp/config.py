@@ -1,0 +1,193 @@
+"""Settings: read once from the environment, typed, and fatal when wrong."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from chatapp.errors import ConfigurationError
+
+SECRET_LENGTH = 32
+"""Characters that a secret must have at least."""
+
+_ORIGIN = re.compile(r"https?://[^/\s,*]+")
+_DATABASES = ("sqlite:///", "postgresql+psycopg://")
+
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+Origins = tuple[str, ...]
+
+
+class Settings(BaseModel):
+    """What the environment says. A field's alias is the variable's name; docs/settings.md describes each."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+    env: Literal["development", "production"] = Field("development", alias="CHATAPP_ENV")
+    host: str = Field("127.0.0.1", alias="HOST", min_length=1)
+    port: int = Field(8000, alias="PORT", ge=1, le=65_535)
+    data: Path = Field(Path("var"), alias="CHATAPP_DATA")
+    database_url: SecretStr = Field(SecretStr(""), alias="DATABASE_URL")
+    web_concurrency: int = Field(1, alias="WEB_CONCURRENCY", ge=1, le=256)
+    connections: int = Field(1000, alias="CHATAPP_CONNECTIONS", ge=1, le=100_000)
+    trusted_proxies: int = Field(0, alias="CHATAPP_TRUSTED_PROXIES", ge=0, le=10)
+    drain_s: Seconds = Field(600, alias="CHATAPP_DRAIN_S")
+
+    openai_api_key: SecretStr | None = Field(None, alias="OPENAI_API_KEY")
+    openai_base_url: str | None = Field(None, alias="OPENAI_BASE_URL", pattern=r"^https?://\S+$")
+    heartbeat_ms: int = Field(10_000, alias="OPENAI_SSE_HEARTBEAT_MS", ge=50, le=3_600_000)
+    default_model: str = Field("gpt-6-luna", alias="CHATAPP_DEFAULT_MODEL", min_length=1, max_length=128)
+    models: tuple[str, ...] = Field((), alias="CHATAPP_MODELS")
+    temperature: float | None = Field(None, alias="CHATAPP_TEMPERATURE", ge=0, le=2)
+    max_output_tokens: int = Field(2000, alias="CHATAPP_MAX_OUTPUT_TOKENS", ge=1, le=1_000_000)
+    prices: Path | None = Field(None, alias="CHATAPP_PRICES")
+    first_token_s: Seconds = Field(30, alias="CHATAPP_FIRST_TOKEN_S")
+    silence_s: Seconds = Field(60, alias="CHATAPP_SILENCE_S")
+    history_messages: int = Field(10, alias="CHATAPP_HISTORY_MESSAGES", ge=0, le=1000)
+    abandon_s: Seconds = Field(300, alias="CHATAPP_ABANDON_S")
+
+    secret_key: SecretStr = Field(SecretStr(""), alias="SECRET_KEY")
+    jwt_secret: SecretStr = Field(SecretStr(""), alias="JWT_SECRET")
+    cors_origins: Origins = Field((), alias="CORS_ORIGINS")
+    registration: Literal["open", "closed"] | None = Field(None, alias="CHATAPP_REGISTRATION")
+    faults: bool = Field(False, alias="CHATAPP_FAULTS")
+
+    @property
+    def production(self) -> bool:
+        return self.env == "production"
+
+    @property
+    def registration_open(self) -> bool:
+        """Whether strangers may make an account: by default in development alone."""
+        return self.registration == "open" or (self.registration is None and not self.production)
+
+    @property
+    def simulated(self) -> bool:
+        """Whether upstream is the simulator: neither a key nor a base URL was given."""
+        return self.openai_api_key is None and self.openai_base_url is None
+
+    @property
+    def on_sqlite(self) -> bool:
+        return self.database_url.get_secret_value().startswith("sqlite")
+
+    @field_validator("models", "cors_origins", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _whole_origins(cls, value: Origins) -> Origins:
+        for origin in value:
+            if not _ORIGIN.fullmatch(origin):
+                raise ValueError("each origin is a scheme and a host, such as https://chat.example.org")
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value() and not value.get_secret_value().startswith(_DATABASES):
+            raise ValueError("must start with " + " or ".join(_DATABASES))
+        return value
+
+    @model_validator(mode="after")
+    def _one_process(self) -> Self:
+        if self.web_concurrency > 1:
+            raise ValueError(
+                "WEB_CONCURRENCY above 1 needs an event log that processes share, "
+                "and this version keeps it in one process's memory"
+            )
+        return self
+
+
+def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Settings from `environ` (the process's own by default), with the data folder and secrets in place.
+
+    Raises ConfigurationError with one line that names the variable.
+    """
+    given = _with_files(os.environ if environ is None else environ)
+    try:
+        settings = Settings.model_validate(given)
+    except ValidationError as error:
+        raise ConfigurationError(_one_line(error)) from None
+    return _completed(settings)
+
+
+def _with_files(environ: Mapping[str, str]) -> dict[str, Any]:
+    """The variables that are set, with `NAME_FILE` read where `NAME` is a secret."""
+    given: dict[str, Any] = {}
+    for field in Settings.model_fields.values():
+        name = str(field.alias)
+        secret = "SecretStr" in str(field.annotation)
+        if path := environ.get(f"{name}_FILE") if secret else None:
+            if environ.get(name):
+                raise ConfigurationError(f"{name} and {name}_FILE are both set; keep one.")
+            given[name] = _read_secret(name, Path(path))
+        elif environ.get(name):
+            given[name] = environ[name]
+    return given
+
+
+def _read_secret(name: str, path: Path) -> str:
+    try:
+        return path.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{name}_FILE cannot be read: {type(error).__name__}.") from None
+
+
+def _one_line(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False)[0]
+    reason = str(first["msg"]).removeprefix("Value error, ")
+    return ": ".join([*map(str, first["loc"][:1]), reason])
+
+
+def _completed(settings: Settings) -> Settings:
+    """Fills in what has no fixed default: the database's place and, in development, kept secrets."""
+    data = settings.data.absolute()
+    update: dict[str, Any] = {"data": data}
+    try:
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise ConfigurationError(f"CHATAPP_DATA cannot be made: {error.strerror}.") from None
+    if not settings.database_url.get_secret_value():
+        update["database_url"] = SecretStr(f"sqlite:///{data / 'chatapp.sqlite3'}")
+    for name, field in (("SECRET_KEY", "secret_key"), ("JWT_SECRET", "jwt_secret")):
+        update[field] = _secret(settings, name, getattr(settings, field).get_secret_value())
+    return settings.model_copy(update=update)
+
+
+def _secret(settings: Settings, name: str, given: str) -> SecretStr:
+    if not given and settings.production:
+        raise ConfigurationError(f"{name}: must be set in production (at least {SECRET_LENGTH} characters)")
+    value = given or _kept_secret(settings.data.absolute() / name.lower())
+    if len(value) < SECRET_LENGTH:
+        raise ConfigurationError(f"{name}: must have at least {SECRET_LENGTH} characters")
+    return SecretStr(value)
+
+
+def _kept_secret(path: Path) -> str:
+    """The development secret in `path`, made on first use; two processes that start at once agree on one."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    if not path.exists():
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_urlsafe(48), "utf-8")
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            pass  # the other process was first, and its secret counts
+        finally:
+            draft.unlink()
+    return path.read_text("utf-8").strip()

@@ -1,0 +1,1 @@
+"""What is promised: SQLAlchemy models, the database behind them, and its migrations."""

@@ -1,0 +1,89 @@
+"""Dialects: how a log's events are written as Server-Sent Events.
+
+The framing follows the WHATWG HTML standard, chapter 9.2 (server-sent events); what each dialect sends is
+chapters 3 and 4 of docs/api.md.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import msgspec
+
+from chatapp.streaming.event import Event
+
+_json = msgspec.json.Encoder().encode
+_CONNECTED = b": Connected to chat stream\nretry: 3000\n"
+
+
+class Dialect(Protocol):
+    """One way to write events. `shared` says that it remembers nothing: frames are made once then, and shared by
+    every reader of a log."""
+
+    name: str
+    shared: bool
+
+    def opening(self, position: str) -> bytes:
+        """The first bytes. `position` is where the reader stands, so that it can resume from the start; it
+        may be empty."""
+
+    def frame(self, log_id: bytes, seq: int, event: Event) -> bytes:
+        """The event's bytes, empty when this dialect does not tell it."""
+
+    def heartbeat(self, now_ms: int) -> bytes:
+        """What keeps a silent connection open."""
+
+
+class EventDialect:
+    """Named events with positions. `sentences` also sends a failure's sentence as a token, for clients that
+    know nothing else; that copy has no position and is never saved."""
+
+    shared = True
+
+    def __init__(self, *, sentences: bool = False) -> None:
+        self.name = "events with sentences" if sentences else "events"
+        self._sentences = sentences
+
+    def opening(self, position: str) -> bytes:
+        return _CONNECTED + (b"id: %b\n\n" % position.encode() if position else b"\n")
+
+    def frame(self, log_id: bytes, seq: int, event: Event) -> bytes:
+        frame = b"id: %b-%d\nevent: %b\ndata: %b\n\n" % (log_id, seq, event.name.encode(), _json(event.data))
+        if self._sentences and event.name == "failure" and "voice" not in event.data:
+            return b"event: token\ndata: %b\n\n%b" % (_json({"text": event.data["message"]}), frame)
+        return frame
+
+    def heartbeat(self, now_ms: int) -> bytes:
+        return b': heartbeat %d\nevent: heartbeat\ndata: {"t":%d}\n\n' % (now_ms, now_ms)
+
+
+class PlainDialect:
+    """Unnamed events alone, so that a ten-line client works."""
+
+    name = "plain"
+    shared = True
+
+    def opening(self, position: str) -> bytes:
+        return _CONNECTED + (b"id: %b\n\n" % position.encode() if position else b"\n")
+
+    def frame(self, log_id: bytes, seq: int, event: Event) -> bytes:
+        match event.name:
+            case "token":
+                data = {"content": event.data["text"]}
+            case "snapshot":
+                data = {"content": "".join(each["text"] for each in event.data["generations"])}
+            case "failure":
+                data = {"error": event.data["message"]}
+            case "done":
+                data = {"done": True}
+            case _:
+                return b""
+        return b"id: %b-%d\ndata: %b\n\n" % (log_id, seq, _json(data))
+
+    def heartbeat(self, now_ms: int) -> bytes:
+        return b": heartbeat %d\n\n" % now_ms
+
+
+EVENTS = EventDialect()
+EVENTS_WITH_SENTENCES = EventDialect(sentences=True)
+PLAIN = PlainDialect()

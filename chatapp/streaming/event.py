@@ -1,0 +1,61 @@
+"""Events: the immutable records of a turn's log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, TypedDict
+
+from msgspec import Struct
+
+
+class Event(Struct, frozen=True):
+    """One record of a log. `data` is what the event dialect sends as JSON."""
+
+    name: str
+    data: Mapping[str, Any]
+
+
+class Standing(TypedDict):
+    """How one generation stands: what a snapshot tells of it."""
+
+    generation_id: str
+    voice: str
+    text: str
+    status: str
+
+
+def token(text: str) -> Event:
+    """Text to append to the reply."""
+    return Event("token", {"text": text})
+
+
+def usage(tokens_in: int | None, tokens_out: int | None, cost_usd: float | None, model: str) -> Event:
+    """What a generation used; counts are None when upstream gave none, the cost when no price is known."""
+    data = {"tokens_in": tokens_in, "tokens_out": tokens_out, "cost_usd": cost_usd, "model": model}
+    return Event("usage", data)
+
+
+def failure(code: str, message: str, *, retryable: bool, request_id: str) -> Event:
+    """One sentence that the reader can be shown."""
+    data = {"code": code, "message": message, "retryable": retryable, "request_id": request_id}
+    return Event("failure", data)
+
+
+def voice_done(finish_reason: str) -> Event:
+    """The end of one voice of several."""
+    return Event("voice_done", {"finish_reason": finish_reason})
+
+
+def snapshot(standings: Iterable[Standing]) -> Event:
+    """Replaces everything that the reader has put together."""
+    return Event("snapshot", {"generations": list(standings)})
+
+
+def done(finish_reason: str) -> Event:
+    """The end of the turn: the last event of every log."""
+    return Event("done", {"finish_reason": finish_reason})
+
+
+def spoken_by(voice: str, event: Event) -> Event:
+    """The same event, told apart by its voice: turns with several voices tag every event but `done`."""
+    return Event(event.name, {**event.data, "voice": voice})

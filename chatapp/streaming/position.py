@@ -1,0 +1,32 @@
+"""Positions: the `id:` of a frame, which names an event log and a place in it."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from typing import NamedTuple, Self
+
+_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
+_LOG_ID_LENGTH = 20
+_WRITTEN = re.compile(r"([a-z0-9]{1,40})-(0|[1-9][0-9]{0,11})", re.ASCII)
+
+
+class Position(NamedTuple):
+    """The place after event number `seq` of the log `log_id`; 0 is before the first event."""
+
+    log_id: str
+    seq: int
+
+    def __str__(self) -> str:
+        return f"{self.log_id}-{self.seq}"
+
+    @classmethod
+    def parse(cls, written: str | None) -> Self | None:
+        """The position that a reader sent, or None when it is none of ours. Never raises: readers are hostile."""
+        match = _WRITTEN.fullmatch(written or "")
+        return cls(match[1], int(match[2])) if match else None
+
+
+def new_log_id() -> str:
+    """A fresh log's name: 103 random bits, so that nobody can guess a position in somebody else's log."""
+    return "".join(secrets.choice(_ALPHABET) for _ in range(_LOG_ID_LENGTH))

@@ -1,0 +1,1 @@
+"""Turns: how a message becomes replies. Start, prompt, run, checkpoint, stop, recover."""

@@ -1,0 +1,159 @@
+"""Answering: what a process needs in order to answer turns, and what runs in it beside the turns themselves."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import gevent
+
+from chatapp.config import Settings
+from chatapp.errors import ChatappError, Unavailable, UpstreamFailure
+from chatapp.store.database import Database
+from chatapp.streaming.heartbeat import Heartbeat
+from chatapp.telemetry.log import log, logger, warn
+from chatapp.turns import checkpoint, owner, patience
+from chatapp.turns.checkpoint import Checkpoint
+from chatapp.turns.ending import interrupted
+from chatapp.turns.owner import ProcessOwner
+from chatapp.turns.patience import Patience
+from chatapp.turns.record import TurnRecord
+from chatapp.turns.recover import Recovery
+from chatapp.turns.running_turns import RunningTurns
+from chatapp.turns.start import TurnStart
+from chatapp.turns.turns import Turns
+from chatapp.upstream.catalogue import Catalogue
+from chatapp.upstream.client import Upstream
+from chatapp.upstream.failures import INTERRUPTED
+from chatapp.upstream.prices import Prices
+from chatapp.upstream.simulator.server import SimulatorServer
+
+_CATALOGUE_S = 60.0
+_STOP_S = 10.0
+
+
+class Answering:
+    """The running part of a serving process. Commands never start it, and so never touch what a server owns."""
+
+    turns: Turns
+    upstream: Upstream
+
+    def __init__(self, settings: Settings, database: Database) -> None:
+        self._settings = settings
+        self._database = database
+        self._owner = ProcessOwner(database, settings.data / "owners")
+        self._recovery = Recovery(database, self._owner)
+        self._running = RunningTurns()
+        self._simulator: SimulatorServer | None = None
+        self._tickers: list[gevent.Greenlet[..., None]] = []
+        self._opened = False
+        self.upstream_ok = True
+        self.heartbeat = Heartbeat(settings.heartbeat_ms / 1000)
+
+    def start(self) -> None:
+        """Starts what runs beside the turns. A second call does nothing."""
+        if self._tickers:
+            return
+        upstream = self.upstream = self._connect()
+        self.catalogue = Catalogue(self._settings, upstream.models)
+        record = TurnRecord(self._database, self._owner.id)
+        start = TurnStart(self._database, self.catalogue, self._owner.id, self._settings.history_messages)
+        prices = Prices.load(self._settings.prices)
+        self.turns = Turns(self._database, start, record, self._running, upstream, prices)
+        self._checkpoint = Checkpoint(self._running, record)
+        self._tickers = [
+            gevent.spawn(_every, period_s, work)
+            for period_s, work in (
+                (self.heartbeat.period_s, self.heartbeat.tick),
+                (patience.PERIOD_S, self._patience().tick),
+                (checkpoint.PERIOD_S, self._checkpoint.tick),
+                (1.0, self.turns.grow_saved),
+                (owner.RENEW_S, self._renew),
+                (_CATALOGUE_S, self._refresh_catalogue),
+            )
+        ]
+        gevent.spawn(self._refresh_catalogue)
+
+    def ready(self) -> None:
+        """Makes sure that turns whose process died have an end before anything is answered. Raises
+        DatabaseUnavailable while that cannot be done."""
+        self.start()
+        if not self._opened:
+            self._owner.open()
+            self._recovery.run()
+            self._opened = True
+
+    def drain(self) -> None:
+        """Takes no new turns from now on."""
+        if self._tickers:
+            self.turns.draining = True
+
+    def stop(self) -> None:
+        """Ends what still runs as interrupted, with its text, and gives up the lease."""
+        if not self._tickers:
+            return
+        self.drain()
+        for turn in self._running.running():
+            turn.stop(interrupted(INTERRUPTED.failure()))
+        patience_ends = time.monotonic() + _STOP_S
+        while self._running.running() and time.monotonic() < patience_ends:
+            gevent.sleep(0.02)
+        gevent.killall(self._tickers)
+        self._tickers = []
+        self._let_go()
+
+    def _connect(self) -> Upstream:
+        """Upstream, or the simulator in its place: a server of this process, behind the same client."""
+        if not self._settings.simulated:
+            return Upstream(self._settings)
+        self._simulator = SimulatorServer.private()
+        self._simulator.start()
+        log("Simulated model", reason="neither OPENAI_API_KEY nor OPENAI_BASE_URL is set")
+        return Upstream(self._settings, base_url=self._simulator.base_url, api_key=self._simulator.api_key)
+
+    def _patience(self) -> Patience:
+        settings = self._settings
+        return Patience(
+            self._running,
+            first_token_s=settings.first_token_s,
+            silence_s=settings.silence_s,
+            abandon_s=settings.abandon_s,
+        )
+
+    def _renew(self) -> None:
+        if self._opened:
+            self._owner.renew()
+            self._recovery.run()
+            self._running.forget_old()
+
+    def _refresh_catalogue(self) -> None:
+        try:
+            self.catalogue.refresh()
+            self.upstream_ok = True
+        except UpstreamFailure as failure:
+            self.upstream_ok = False
+            warn("Models not listed", code=failure.error_code)
+
+    def _let_go(self) -> None:
+        try:
+            self._owner.close()
+        except Unavailable:
+            warn("Lease not given up", reason="the database cannot be reached")
+        self.upstream.close()
+        if self._simulator is not None:
+            self._simulator.stop()
+
+
+def _every(period_s: float, work: Callable[[], None]) -> None:
+    """Calls `work` every `period_s` seconds, measured from start to start. What the house knows how to fail at
+    is said in the log by whoever raised it, and tried again; a bug is told in full and does not stop the clock."""
+    due = time.monotonic()
+    while True:
+        due = max(due + period_s, time.monotonic())
+        gevent.sleep(max(0.0, due - time.monotonic()))
+        try:
+            work()
+        except ChatappError as error:
+            warn("Background work postponed", work=getattr(work, "__qualname__", ""), reason=error.message)
+        except Exception:  # noqa: BLE001 - the clock that ends silent replies must outlive any one of them
+            logger.exception("Background work failed", extra={"work": getattr(work, "__qualname__", "")})

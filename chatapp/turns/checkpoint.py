@@ -1,0 +1,53 @@
+"""Checkpoints: once a second the text of all running replies is saved in one transaction."""
+
+from __future__ import annotations
+
+from chatapp.errors import Unavailable
+from chatapp.turns.ending import STOPPED
+from chatapp.turns.generation import RunningGeneration
+from chatapp.turns.record import TextSoFar, TurnRecord
+from chatapp.turns.running_turns import RunningTurns
+
+PERIOD_S = 1.0
+
+
+class Checkpoint:
+    """Somebody calls `tick` every PERIOD_S seconds. No stream ever waits for it."""
+
+    def __init__(self, turns: RunningTurns, record: TurnRecord) -> None:
+        self._turns = turns
+        self._record = record
+
+    def tick(self) -> None:
+        """Saves what has grown, then what could not be saved before, and hears who was asked to stop. While the
+        database is away nothing is lost: the next tick saves more."""
+        grown = [each for each in self._turns.generations() if len(each.parts) > each.saved_parts]
+        try:
+            if grown:
+                self._save(grown)
+            for turn in self._turns:
+                if turn.unsaved and turn.log.closed:
+                    turn.save_unsaved()
+            self._stop_asked()
+        except Unavailable:
+            return  # said in the log where it happened; readers hear of it if it lasts until the end
+
+    def _save(self, grown: list[RunningGeneration]) -> None:
+        marks = [(each, len(each.parts)) for each in grown]
+        texts = [
+            TextSoFar(each.message_id, each.saved_length, "".join(each.parts[each.saved_parts : mark]))
+            for each, mark in marks
+        ]
+        if not self._record.add(texts):
+            for each, mark in marks:
+                self._record.replace(each.message_id, "".join(each.parts[:mark]))
+        for (each, mark), text in zip(marks, texts, strict=True):
+            each.saved_parts = mark
+            each.saved_length += len(text.text)
+
+    def _stop_asked(self) -> None:
+        if self._turns.running():
+            for turn_id in self._record.asked_to_stop():
+                turn = self._turns.find(turn_id)
+                if turn is not None:
+                    turn.stop(STOPPED)

@@ -1,0 +1,158 @@
+"""The conversations of a user: list, read, change, remove. Access control is the query: somebody else's is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, delete, select, tuple_, update
+
+from chatapp.errors import NotFound
+from chatapp.store.conversation import Conversation, Generation, Message, Turn
+from chatapp.store.database import Database
+from chatapp.turns.start import TurnRunning
+
+Row = Any
+"""A row of named columns, as SQLAlchemy gives it."""
+
+_LISTED = (
+    Conversation.session_id,
+    Conversation.title,
+    Conversation.created_at,
+    Conversation.updated_at,
+    Conversation.pinned,
+    Conversation.archived,
+    Conversation.model,
+    Conversation.voices,
+)
+_SAID = (
+    Message.id,
+    Message.parent_id,
+    Message.turn_id,
+    Message.generation_id,
+    Message.role,
+    Message.content,
+    Message.citations,
+    Message.created_at,
+    Generation.voice,
+    Generation.status,
+    Generation.finish_reason,
+    Generation.error_code,
+    Generation.error_message,
+    Generation.model,
+    Generation.tokens_in,
+    Generation.tokens_out,
+    Generation.cost_usd,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a page of conversations ends: the last one's time and name."""
+
+    updated_at: datetime
+    session_id: str
+
+
+class Conversations:
+    """Reads and changes; every method names the user whose conversations they are."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def list(self, user_id: str, limit: int, after: Place | None = None) -> Sequence[Row]:
+        """The newest first, from after `after` on."""
+        query = select(*_LISTED).where(Conversation.user_id == user_id)
+        if after is not None:
+            place = tuple_(Conversation.updated_at, Conversation.session_id)
+            query = query.where(place < (after.updated_at, after.session_id))
+        newest = query.order_by(Conversation.updated_at.desc(), Conversation.session_id.desc())
+        with self._database.read() as session:
+            return session.execute(newest.limit(limit)).all()
+
+    def get(self, user_id: str, session_id: str) -> Row:
+        """One conversation. Raises NotFound."""
+        mine = (Conversation.session_id == session_id) & (Conversation.user_id == user_id)
+        with self._database.read() as session:
+            row = session.execute(select(*_LISTED).where(mine)).one_or_none()
+        if row is None:
+            raise NotFound
+        return row
+
+    def change(self, user_id: str, session_id: str, values: Mapping[str, Any]) -> Row:
+        """Changes its title, or whether it is pinned or archived. Raises NotFound."""
+        mine = (Conversation.session_id == session_id) & (Conversation.user_id == user_id)
+        if values:
+            with self._database.write() as session:
+                session.execute(update(Conversation).where(mine).values(dict(values)))
+        return self.get(user_id, session_id)
+
+    def remove(self, user_id: str, session_id: str) -> None:
+        """Removes it with all that was said. Raises NotFound, and TurnRunning while it is answering."""
+        mine = (Conversation.session_id == session_id) & (Conversation.user_id == user_id)
+        running = select(Turn.id).where(Turn.session_id == session_id, Turn.status == "running")
+        with self._database.write() as session:
+            if not session.scalar(select(Conversation.session_id).where(mine)):
+                raise NotFound
+            if session.scalar(running):
+                raise TurnRunning
+            session.execute(delete(Conversation).where(mine))
+
+    def messages(self, user_id: str, session_id: str, limit: int, after: str = "") -> Sequence[Row]:
+        """What was said, oldest first, from after the message `after` on. Raises NotFound."""
+        self.get(user_id, session_id)
+        query = _said().where(Message.session_id == session_id, Message.id > after)
+        with self._database.read() as session:
+            return session.execute(query.order_by(Message.id).limit(limit)).all()
+
+    def latest_messages(self, user_id: str, session_id: str, limit: int, before: str = "~") -> Sequence[Row]:
+        """The last of what was said before the message `before`, oldest first. Raises NotFound."""
+        self.get(user_id, session_id)
+        query = _said().where(Message.session_id == session_id, Message.id < before)
+        with self._database.read() as session:
+            return session.execute(query.order_by(Message.id.desc()).limit(limit)).all()[::-1]
+
+    def turn_messages(self, user_id: str, turn_id: str) -> Sequence[Row]:
+        """The user's message and the replies of one turn. Raises NotFound."""
+        query = _said().join(Turn, Turn.id == Message.turn_id)
+        with self._database.read() as session:
+            rows = session.execute(
+                query.where(Turn.id == turn_id, Turn.user_id == user_id).order_by(Message.id)
+            ).all()
+        if not rows:
+            raise NotFound
+        return rows
+
+    def running_turn(self, session_id: str) -> str | None:
+        """The id of the turn that this conversation is answering, if any."""
+        running = select(Turn.id).where(Turn.session_id == session_id, Turn.status == "running")
+        with self._database.read() as session:
+            return session.scalar(running)
+
+    def of_turn(self, user_id: str, turn_id: str) -> str:
+        """The name of the conversation that a turn belongs to. Raises NotFound."""
+        mine = (Turn.id == turn_id) & (Turn.user_id == user_id)
+        with self._database.read() as session:
+            session_id = session.scalar(select(Turn.session_id).where(mine))
+        if session_id is None:
+            raise NotFound
+        return session_id
+
+    def generation(self, user_id: str, generation_id: str) -> Row:
+        """One generation, with the conversation it belongs to. Raises NotFound."""
+        query = (
+            select(*(column for column in Generation.__table__.columns), Turn.session_id)
+            .join(Turn, Turn.id == Generation.turn_id)
+            .where(Generation.id == generation_id, Turn.user_id == user_id)
+        )
+        with self._database.read() as session:
+            row = session.execute(query).one_or_none()
+        if row is None:
+            raise NotFound
+        return row
+
+
+def _said() -> Select[Any]:
+    return select(*_SAID).outerjoin(Generation, Generation.id == Message.generation_id)

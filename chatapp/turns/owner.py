@@ -1,0 +1,86 @@
+"""The owner: this process as the database knows it, and whether another owner still lives.
+
+An owner holds a lock on a file in the data folder for as long as its process lives: the kernel lets go of it
+whatever kills the process. Owners on another machine, whose files cannot be seen from here, are known by their
+lease: a row that they renew.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import delete, insert, select, update
+
+from chatapp.store.base import now
+from chatapp.store.conversation import Owner
+from chatapp.store.database import Database
+from chatapp.store.identifier import new_id
+
+RENEW_S = 4
+LEASE = timedelta(seconds=12)
+
+
+class ProcessOwner:
+    """This process. `open` before the first turn, `renew` every RENEW_S seconds, `close` at the end."""
+
+    def __init__(self, database: Database, folder: Path) -> None:
+        self.id = new_id()
+        self._database = database
+        self._folder = folder
+        self._lock: int | None = None
+
+    def open(self) -> None:
+        """Takes the lock and writes the lease."""
+        if self._lock is None:
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._lock = os.open(self._path(self.id), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fcntl.flock(self._lock, fcntl.LOCK_EX)
+        with self._database.write() as session:
+            session.execute(insert(Owner).values(id=self.id, seen_at=now()))
+
+    def renew(self) -> None:
+        """Says that this process lives. A row that was taken away is not put back: its turns were given up."""
+        with self._database.write() as session:
+            session.execute(update(Owner).where(Owner.id == self.id).values(seen_at=now()))
+
+    def close(self) -> None:
+        """Gives up the lease and the lock."""
+        self.forget(self.id)
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def is_dead(self, owner_id: str) -> bool:
+        """Whether nobody will ever finish the turns of `owner_id`."""
+        if owner_id == self.id:
+            return False
+        seen_at = self._seen_at(owner_id)
+        if seen_at is None:
+            return True
+        try:
+            file = os.open(self._path(owner_id), os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return now() - seen_at > LEASE
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        finally:
+            os.close(file)
+        return True
+
+    def forget(self, owner_id: str) -> None:
+        """Removes what is left of an owner that has ended."""
+        with self._database.write() as session:
+            session.execute(delete(Owner).where(Owner.id == owner_id))
+        self._path(owner_id).unlink(missing_ok=True)
+
+    def _seen_at(self, owner_id: str) -> datetime | None:
+        with self._database.read() as session:
+            return session.scalar(select(Owner.seen_at).where(Owner.id == owner_id))
+
+    def _path(self, owner_id: str) -> Path:
+        return self._folder / f"{owner_id}.lock"

@@ -1,0 +1,211 @@
+"""A running turn: its log, its generations, and how it ends."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import gevent
+
+from chatapp.errors import Unavailable
+from chatapp.streaming.event import Event, Standing, done, failure, snapshot, usage, voice_done
+from chatapp.streaming.event_log import EventLog
+from chatapp.telemetry.log import log as log_line
+from chatapp.telemetry.log import warn
+from chatapp.turns.ending import HUNG_UP, Ending, interrupted
+from chatapp.turns.generation import RunningGeneration
+from chatapp.turns.record import GenerationEnd, TurnEnd, TurnLost, TurnRecord
+from chatapp.upstream.failures import INTERRUPTED, NOT_SAVED
+from chatapp.upstream.prices import Prices
+
+_SAVE_PAUSES_S = (0.1, 0.3, 1.0, 3.0)
+"""Seconds before each new try to save an ending; then readers are told that it was not saved."""
+
+
+class RunningTurn:
+    """One turn that this process answers. Readers follow `log`; they are known only by number."""
+
+    def __init__(
+        self,
+        turn_id: str,
+        session_id: str,
+        request_id: str,
+        log: EventLog,
+        generations: Sequence[RunningGeneration],
+        record: TurnRecord,
+        prices: Prices,
+        *,
+        bound: bool,
+    ) -> None:
+        self.id = turn_id
+        self.session_id = session_id
+        self.log = log
+        self.generations = tuple(generations)
+        self.bound = bound
+        self.ended_at: float | None = None
+        self.alone_since: float | None = None
+        self.unsaved: list[GenerationEnd | None] = []
+        self._request_id = request_id
+        self._record = record
+        self._prices = prices
+        self._open = len(self.generations)
+        self._bound_readers = 0
+        self._started = False
+
+    def start(self) -> None:
+        """Lets the generations run; a second call does nothing."""
+        if not self._started:
+            self._started = True
+            for generation in self.generations:
+                generation.start(self.log.append, self._generation_ended)
+
+    def stop(self, ending: Ending) -> None:
+        """Asks every generation to end so. Safe at any time, and twice."""
+        for generation in self.generations:
+            generation.stop(ending)
+        self.start()
+
+    def join(self) -> None:
+        """A connection that this turn is tied to has opened."""
+        self._bound_readers += 1
+
+    def leave(self) -> None:
+        """Such a connection has gone; when it was the last, upstream is cancelled."""
+        self._bound_readers -= 1
+        if self.bound and self._bound_readers == 0 and not self.log.closed:
+            self.stop(HUNG_UP)
+
+    def snapshot(self) -> Event:
+        """How every generation stands now."""
+        return snapshot(self.standings())
+
+    def standings(self) -> list[Standing]:
+        return [generation.standing() for generation in self.generations]
+
+    def _generation_ended(self, generation: RunningGeneration) -> None:
+        ending = generation.ending
+        assert ending is not None
+        if generation.parts:
+            self._say_usage(generation)
+        if ending.failure is not None:
+            self._say_failure(generation, ending)
+        ending = generation.ending = self._saved(generation, ending)
+        if len(self.generations) > 1:
+            self.log.append(generation.tagged(voice_done(ending.finish_reason)))
+        self._open -= 1
+        if self._open == 0:
+            self._finish()
+        self._log_end(generation, ending)
+
+    def _say_usage(self, generation: RunningGeneration) -> None:
+        used, model = generation.usage, generation.request.model
+        cost = self._prices.cost(model, used)
+        self.log.append(generation.tagged(usage(used.tokens_in, used.tokens_out, cost, model)))
+
+    def _say_failure(self, generation: RunningGeneration, ending: Ending) -> None:
+        assert ending.failure is not None
+        code, message = ending.failure.error_code, ending.failure.message
+        told = failure(code, message, retryable=ending.failure.retryable, request_id=self._request_id)
+        self.log.append(generation.tagged(told))
+
+    def _saved(self, generation: RunningGeneration, ending: Ending) -> Ending:
+        """Commits the ending, with the turn's when this is its only generation: one transaction then. The
+        ending as it came to be: somebody else's when this process was given up for dead."""
+        turn = self._turn_end(1) if len(self.generations) == 1 else None
+        try:
+            self._commit(self._generation_end(generation, ending), turn)
+        except TurnLost:
+            ending = interrupted(INTERRUPTED.failure())
+            self._say_failure(generation, ending)
+        except Unavailable:
+            self.unsaved.append(self._generation_end(generation, ending))
+            ending = Ending(ending.status, "error", NOT_SAVED.failure())
+            self._say_failure(generation, ending)
+        return ending
+
+    def _finish(self) -> None:
+        """The end of the turn is committed, and the conversation free, before `done` is said."""
+        reason = self._finish_reason()
+        if len(self.generations) > 1:
+            self._commit_turn_end()
+        self.log.append(done(reason))
+        self.ended_at = time.monotonic()
+
+    def _commit_turn_end(self) -> None:
+        try:
+            self._commit(None, self._turn_end(1))
+        except TurnLost:
+            warn("Turn ended by another process", turn_id=self.id, request_id=self._request_id)
+        except Unavailable:
+            self.unsaved.append(None)
+
+    def save_unsaved(self) -> None:
+        """Tries again to save the endings of a finished turn that could not be saved when it ended. Raises
+        DatabaseUnavailable while that is still so."""
+        ends = [end for end in self.unsaved if end is not None]
+        try:
+            for end in ends:
+                self._record.end(end, None)
+                self.unsaved.remove(end)
+            self._record.end(None, self._turn_end(0))
+        except TurnLost:
+            warn("Turn ended by another process", turn_id=self.id, request_id=self._request_id)
+        self.unsaved.clear()
+
+    def _finish_reason(self) -> str:
+        """One voice: its own. Several: `stop` when at least one ended well, else what all have in common."""
+        endings = [generation.ending for generation in self.generations if generation.ending]
+        if len(endings) == 1:
+            return endings[0].finish_reason
+        if any(ending.status == "complete" for ending in endings):
+            return "stop"
+        return "cancelled" if all(ending.finish_reason == "cancelled" for ending in endings) else "error"
+
+    def _commit(self, generation: GenerationEnd | None, turn: TurnEnd | None) -> None:
+        for pause_s in _SAVE_PAUSES_S:
+            try:
+                return self._record.end(generation, turn)
+            except Unavailable:
+                gevent.sleep(pause_s)
+        return self._record.end(generation, turn)
+
+    def _turn_end(self, more: int) -> TurnEnd:
+        return TurnEnd(self.id, self.session_id, self.log.end + more)
+
+    def _generation_end(self, generation: RunningGeneration, ending: Ending) -> GenerationEnd:
+        used, problem = generation.usage, ending.failure
+        columns = {
+            "status": ending.status,
+            "finish_reason": ending.finish_reason,
+            "error_code": problem and problem.error_code,
+            "error_message": problem and problem.message[:500],
+            "provider_retry_count": generation.retries,
+            "tokens_in": used.tokens_in,
+            "tokens_out": used.tokens_out,
+            "cost_usd": self._prices.cost(generation.request.model, used),
+            **_timings(generation),
+        }
+        return GenerationEnd(generation.id, generation.message_id, generation.text, columns)
+
+    def _log_end(self, generation: RunningGeneration, ending: Ending) -> None:
+        fields = {
+            "request_id": self._request_id,
+            "generation_id": generation.id,
+            "turn_id": self.id,
+            "status": ending.status,
+            "provider_retry_count": generation.retries,
+            **_timings(generation),
+        }
+        if ending.failure is not None:
+            notes = getattr(ending.failure, "__notes__", [])
+            warn("SSE stream error", **fields, code=ending.failure.error_code, detail=" ".join(notes))
+        log_line("Chat completion finished", **fields)
+
+
+def _timings(generation: RunningGeneration) -> dict[str, int | None]:
+    """Milliseconds from the start of the generation to its first token and to now."""
+    first = generation.first_token_at
+    return {
+        "ttft_ms": None if first is None else round((first - generation.started_at) * 1000),
+        "total_ms": round((time.monotonic() - generation.started_at) * 1000),
+    }

@@ -1,0 +1,123 @@
+"""Turns: start one, follow one, stop one."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from sqlalchemy import select, update
+
+from chatapp.errors import NotFound, Unavailable
+from chatapp.store.base import now
+from chatapp.store.conversation import Turn
+from chatapp.store.database import Database
+from chatapp.streaming.event import Event, Standing
+from chatapp.streaming.event_log import EventLog
+from chatapp.turns.ending import STOPPED
+from chatapp.turns.generation import RunningGeneration
+from chatapp.turns.new_turn import CommittedTurn, NewGeneration, NewTurn
+from chatapp.turns.record import TurnRecord
+from chatapp.turns.running_turn import RunningTurn
+from chatapp.turns.running_turns import RunningTurns
+from chatapp.turns.saved_turn import SavedTurn
+from chatapp.turns.start import TurnStart
+from chatapp.upstream.client import Upstream
+from chatapp.upstream.prices import Prices
+from chatapp.upstream.request import UpstreamRequest
+
+
+class FollowedTurn(Protocol):
+    """What a subscriber needs of a turn, whoever answers it."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def log(self) -> EventLog: ...
+
+    def snapshot(self) -> Event: ...
+
+    def standings(self) -> list[Standing]: ...
+
+
+class Turns:
+    """The turns of this process, and the way to those of others."""
+
+    def __init__(
+        self,
+        database: Database,
+        start: TurnStart,
+        record: TurnRecord,
+        running: RunningTurns,
+        upstream: Upstream,
+        prices: Prices,
+    ) -> None:
+        self._database = database
+        self._start = start
+        self._record = record
+        self._running = running
+        self._upstream = upstream
+        self._prices = prices
+        self._elsewhere: dict[str, SavedTurn] = {}
+        self.draining = False
+
+    def begin(self, new: NewTurn) -> tuple[CommittedTurn, RunningTurn | SavedTurn]:
+        """Commits the message; its turn, which runs from `start` on. A repeated message gives the turn that it
+        started first. Raises what TurnStart.commit raises, and Unavailable while the server drains."""
+        if self.draining:
+            raise Unavailable("The server is restarting. Please try again in a moment.", code="DRAINING")
+        committed = self._start.commit(new)
+        if committed.is_repeated:
+            return committed, self._known(committed.id)
+        turn = RunningTurn(
+            committed.id,
+            committed.session_id,
+            new.request_id,
+            EventLog(committed.log_id),
+            [self._generation(new, each, len(committed.generations) == 1) for each in committed.generations],
+            self._record,
+            self._prices,
+            bound=new.bound,
+        )
+        self._running.add(turn)
+        return committed, turn
+
+    def follow(self, user_id: str, turn_id: str) -> FollowedTurn:
+        """A turn of this user, to be followed from any position. Raises NotFound."""
+        self._owned(user_id, turn_id)
+        return self._known(turn_id)
+
+    def stop(self, user_id: str, turn_id: str) -> None:
+        """Asks a turn of this user to stop; one that has ended stays as it is. Raises NotFound."""
+        self._owned(user_id, turn_id)
+        turn = self._running.find(turn_id)
+        if turn is not None:
+            turn.stop(STOPPED)
+            return
+        with self._database.write() as session:
+            running = (Turn.id == turn_id) & (Turn.status == "running")
+            session.execute(update(Turn).where(running).values(stop_asked_at=now()))
+
+    def grow_saved(self) -> None:
+        """Looks again at the turns that are followed here and answered elsewhere."""
+        for turn in tuple(self._elsewhere.values()):
+            if turn.log.closed or not turn.log.readers:
+                del self._elsewhere[turn.id]
+            else:
+                turn.grow()
+
+    def _generation(self, new: NewTurn, due: NewGeneration, alone: bool) -> RunningGeneration:
+        request = UpstreamRequest(due.model, due.prompt, new.request_id, new.scenario)
+        return RunningGeneration(due.id, due.message_id, due.voice.key, request, self._upstream, alone=alone)
+
+    def _owned(self, user_id: str, turn_id: str) -> None:
+        with self._database.read() as session:
+            if not session.scalar(select(Turn.id).where(Turn.id == turn_id, Turn.user_id == user_id)):
+                raise NotFound
+
+    def _known(self, turn_id: str) -> RunningTurn | SavedTurn:
+        turn = self._running.find(turn_id) or self._elsewhere.get(turn_id)
+        if turn is None:
+            turn = SavedTurn(self._database, turn_id)
+            if not turn.log.closed:
+                self._elsewhere[turn_id] = turn
+        return turn

@@ -1,0 +1,170 @@
+"""The one way to upstream: a real key, any compatible server, or the simulator, always by one client."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, cast
+
+import httpx2
+import msgspec
+import openai
+
+from chatapp.config import Settings
+from chatapp.errors import ConfigurationError, UpstreamFailure
+from chatapp.telemetry.log import warn
+from chatapp.upstream.attempts import Attempts, watching
+from chatapp.upstream.connections import http_client
+from chatapp.upstream.failures import SERVER_ERROR
+from chatapp.upstream.parameters import Parameters
+from chatapp.upstream.prices import Prices
+from chatapp.upstream.reply import Reply
+from chatapp.upstream.request import UpstreamRequest
+from chatapp.upstream.usage import Usage
+from chatapp.upstream.verdict import failure_of
+
+CHARACTERS_PER_TOKEN = 32
+"""No tokenizer packs more of prose into one token on average; past it the bound on output was ignored."""
+
+_LISTING_S = 10.0
+_OPENAI = "https://api.openai.com/v1"
+_KEY = re.compile(r"[!-~]+")
+_SCENARIO = re.compile(r"[a-z_]{1,32}")
+
+
+class _Model(msgspec.Struct):
+    id: str
+
+
+class _Listing(msgspec.Struct):
+    data: list[_Model]
+
+
+class Upstream:
+    """One openai client for this process, with one pool of connections."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        pool_s: float = 5.0,
+    ) -> None:
+        """`base_url` and `api_key` stand in for the settings' own: that is how the simulator is plugged in.
+
+        Raises ConfigurationError for a key or address that cannot be used, or a bad price list.
+        """
+        self.simulated = settings.simulated
+        self._key = _key(settings, api_key)
+        self._limit = settings.max_output_tokens * CHARACTERS_PER_TOKEN
+        self._parameters = Parameters(settings)
+        self._prices = Prices.load(settings.prices)
+        # A proxy for the outer world has no business on the way to a simulator in this process.
+        http = http_client(settings, trust_env=not self.simulated, pool_s=pool_s)
+        self._client = _client(_address(settings, base_url), self._key, http)
+
+    def open(self, request: UpstreamRequest, attempts: Attempts | None = None) -> Reply:
+        """Asks for an answer and returns it once upstream begins to give it. Raises UpstreamFailure.
+
+        Waits without limit; whatever is thrown into the waiting greenlet hangs up and goes on its way. The
+        client's own retries are counted in `attempts`, in the reply and in the failure alike.
+        """
+        attempts = attempts or Attempts()
+        while True:
+            sent = self._parameters.of(request.model)
+            try:
+                with watching(attempts):
+                    response = self._ask(request, sent)
+            except openai.OpenAIError as error:
+                if not self._may_ask_again(request, sent, error):
+                    raise self._failure(error, request, attempts) from None
+            else:
+                return self._reply(response, attempts)
+
+    def _ask(self, request: UpstreamRequest, sent: dict[str, Any]) -> httpx2.Response:
+        create = cast(Any, self._client.chat.completions.with_raw_response.create)
+        answer = create(
+            model=request.model,
+            messages=request.messages,
+            stream=True,
+            extra_headers=_scenario_header(request.scenario),
+            **sent,
+        )
+        return cast(httpx2.Response, answer.http_response)
+
+    def _may_ask_again(
+        self, request: UpstreamRequest, sent: dict[str, Any], error: openai.OpenAIError
+    ) -> bool:
+        return isinstance(error, openai.APIStatusError) and self._parameters.refuse(
+            request.model, sent, error
+        )
+
+    def _reply(self, response: httpx2.Response, attempts: Attempts) -> Reply:
+        kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind != "text/event-stream":
+            response.close()
+            raise SERVER_ERROR.failure(retries=attempts.retries, detail="the answer is no event stream")
+        return Reply(response, retries=attempts.retries, limit=self._limit)
+
+    def _failure(
+        self, error: openai.OpenAIError, request: UpstreamRequest, attempts: Attempts
+    ) -> UpstreamFailure:
+        failure = failure_of(
+            error, name=f"the model {request.model}", key=self._key, retries=attempts.retries
+        )
+        warn(
+            "Upstream refused",
+            request_id=request.request_id,
+            code=failure.error_code,
+            detail="; ".join(failure.__notes__),
+            provider_request_id=getattr(error, "request_id", None),
+            provider_retry_count=attempts.retries,
+        )
+        return failure
+
+    def models(self) -> tuple[str, ...]:
+        """The models that upstream lists, in its order. Raises UpstreamFailure; takes seconds at most."""
+        try:
+            answer = self._client.models.with_raw_response.list(timeout=_LISTING_S)
+        except openai.OpenAIError as error:
+            raise failure_of(error, name="the list of models", key=self._key) from None
+        try:
+            listing = msgspec.json.decode(answer.http_response.content, type=_Listing)
+        except (ValueError, RecursionError):
+            raise SERVER_ERROR.failure(detail="the list of models cannot be read") from None
+        return tuple(dict.fromkeys(model.id for model in listing.data))
+
+    def cost(self, model: str, usage: Usage) -> float | None:
+        """US dollars that `usage` of `model` costs; None when the price or a count is not known."""
+        return self._prices.cost(model, usage)
+
+    def close(self) -> None:
+        """Closes every connection. Open replies end with UpstreamFailure."""
+        self._client.close()
+
+
+def _key(settings: Settings, given: str | None) -> str:
+    own = settings.openai_api_key
+    key = given or (own.get_secret_value() if own else "") or "none"
+    if not _KEY.fullmatch(key):
+        raise ConfigurationError("OPENAI_API_KEY: may hold visible ASCII characters only")
+    return key
+
+
+def _address(settings: Settings, given: str | None) -> str:
+    """Where upstream is: OpenAI itself when there is a key and no address."""
+    if given is None and settings.simulated:
+        raise ConfigurationError("OPENAI_API_KEY: not set, and no simulator was given in its place")
+    return given or settings.openai_base_url or _OPENAI
+
+
+def _client(base_url: str, key: str, http: httpx2.Client) -> openai.OpenAI:
+    try:
+        return openai.OpenAI(api_key=key, base_url=base_url, http_client=http, max_retries=2)
+    except httpx2.InvalidURL:
+        raise ConfigurationError("OPENAI_BASE_URL: is not an address") from None
+
+
+def _scenario_header(scenario: str | None) -> dict[str, str]:
+    """The header that asks for a fault; anything that is no scenario's name is not sent."""
+    return {"X-Test-Scenario": scenario} if scenario and _SCENARIO.fullmatch(scenario) else {}

@@ -1,0 +1,68 @@
+"""The HTTP client under the openai client: its connections, and how long each step may take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx2
+import openai
+
+from chatapp.config import Settings
+from chatapp.upstream.attempts import note_request
+
+_SPARE_CONNECTIONS = 4
+"""For the list of models and the like, beside one connection per stream."""
+_KEPT_ALIVE = 200
+_KEEPALIVE_S = 30.0
+_CONNECT_S = 10.0
+_WRITE_S = 30.0
+_ERROR_BYTES = 64 * 1024
+
+
+def http_client(settings: Settings, *, trust_env: bool, pool_s: float) -> httpx2.Client:
+    """A client whose pool holds as many connections as this process may hold streams.
+
+    Reading has no limit in time: patience is one clock for all streams, in the caller, not a timer per read.
+    `pool_s` is how long to wait for a free connection; the openai client tries that three times.
+    """
+    size = settings.connections + _SPARE_CONNECTIONS
+    return openai.DefaultHttpx2Client(
+        limits=httpx2.Limits(
+            max_connections=size,
+            max_keepalive_connections=min(size, _KEPT_ALIVE),
+            keepalive_expiry=_KEEPALIVE_S,
+        ),
+        timeout=httpx2.Timeout(None, connect=_CONNECT_S, write=_WRITE_S, pool=pool_s),
+        # Compression would hold deltas back in upstream's buffer, and cost us to undo.
+        headers={"Accept-Encoding": "identity"},
+        trust_env=trust_env,
+        event_hooks={"request": [note_request], "response": [_bound_error_body]},
+    )
+
+
+def _bound_error_body(response: httpx2.Response) -> None:
+    """The openai client reads an error's body to its end; this bounds it and closes it whatever happens."""
+    if response.is_error and isinstance(response.stream, httpx2.SyncByteStream):
+        response.stream = _ErrorBody(response.stream)
+
+
+class _ErrorBody(httpx2.SyncByteStream):
+    """At most _ERROR_BYTES of a body; gives its connection back even when the reading greenlet is killed."""
+
+    def __init__(self, stream: httpx2.SyncByteStream) -> None:
+        self._stream = stream
+
+    def __iter__(self) -> Iterator[bytes]:
+        room = _ERROR_BYTES
+        try:
+            for chunk in self._stream:
+                yield chunk[:room]
+                room -= len(chunk)
+                if room <= 0:
+                    break
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        self._stream.close()

@@ -1,0 +1,57 @@
+"""The optional parameters of a request, and which of them a model has refused."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import openai
+
+from chatapp.config import Settings
+from chatapp.upstream.verdict import reason_of
+
+_MODELS_REMEMBERED = 1000
+"""Names come from outside while the list of models is unknown, so the memory of them is bounded."""
+
+
+class Parameters:
+    """What is sent beside model and messages; a parameter that a model refuses is left out from then on."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._refused: dict[str, frozenset[str]] = {}
+
+    def of(self, model: str) -> dict[str, Any]:
+        """The parameters for the next request to `model`."""
+        refused = self._refused.get(model, frozenset())
+        wanted: dict[str, Any] = {"stream_options": {"include_usage": True}}
+        # Older and many compatible servers know the bound by its former name alone.
+        bound = "max_tokens" if "max_completion_tokens" in refused else "max_completion_tokens"
+        wanted[bound] = self._settings.max_output_tokens
+        if self._settings.temperature is not None:
+            wanted["temperature"] = self._settings.temperature
+        return {name: value for name, value in wanted.items() if name not in refused}
+
+    def refuse(self, model: str, sent: dict[str, Any], error: openai.APIStatusError) -> bool:
+        """Whether `error` names one of the parameters that were `sent`; if so it is left out from now on.
+
+        Each parameter can be refused once, so asking again after True comes to an end.
+        """
+        if error.status_code not in (400, 422):
+            return False
+        name = _named(sent, error)
+        if name is None:
+            return False
+        if len(self._refused) >= _MODELS_REMEMBERED:
+            self._refused.clear()
+        self._refused[model] = self._refused.get(model, frozenset()) | {name}
+        return True
+
+
+def _named(sent: dict[str, Any], error: openai.APIStatusError) -> str | None:
+    """The parameter that `error` is about: its `param` decides, else the first one in its message."""
+    for text in (str(error.param or ""), reason_of(error)):
+        places = [(found.start(), name) for name in sent if (found := re.search(rf"\b{name}\b", text))]
+        if places:
+            return min(places)[1]
+    return None

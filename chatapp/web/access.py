@@ -1,0 +1,79 @@
+"""Access: what a view demands before it runs. Signed in, unless it says otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from flask import current_app, request
+from flask_login import current_user
+from flask_wtf.csrf import ValidationError, generate_csrf, validate_csrf
+
+from chatapp.errors import Forbidden, Unauthorized
+from chatapp.web.identity import signed_in_by_cookie
+from chatapp.web.refusal import refused
+
+View = TypeVar("View", bound=Callable[..., Any])
+CSRF_HEADER = "X-CSRFToken"
+CSRF_FIELD = "csrf_token"
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_PUBLIC = "is_public"
+_UNTOUCHED = "touches_nothing"
+
+
+class CsrfRefused(Forbidden):
+    """A request that changes something came by cookie and without proof that our own page sent it."""
+
+    code = "CSRF_FAILED"
+
+    def __init__(self) -> None:
+        super().__init__("This form has expired. Reload the page and try again.")
+
+
+def public(view: View) -> View:
+    """Marks a view that needs no sign-in."""
+    setattr(view, _PUBLIC, True)
+    return view
+
+
+def touches_nothing(view: View) -> View:
+    """Marks a public view that must answer whatever state the house is in."""
+    setattr(view, _UNTOUCHED, True)
+    return public(view)
+
+
+def view_is(mark: str) -> bool:
+    view = current_app.view_functions.get(request.endpoint or "")
+    return bool(getattr(view, mark, False))
+
+
+def is_untouched() -> bool:
+    """Whether this request's view answers without the rest of the house."""
+    return request.endpoint in (None, "static") or view_is(_UNTOUCHED)
+
+
+def demand_sign_in() -> None:
+    """Raises Unauthorized unless the view is public or somebody is signed in: before anything is looked up."""
+    if request.method != "OPTIONS" and not view_is(_PUBLIC) and not current_user.is_authenticated:
+        raise Unauthorized
+
+
+def demand_csrf_header() -> None:
+    """Raises CsrfRefused for an API call that changes something by cookie without the token."""
+    if request.method not in _SAFE and signed_in_by_cookie():
+        demand_csrf(request.headers.get(CSRF_HEADER))
+
+
+def demand_csrf(token: str | None) -> None:
+    """Raises CsrfRefused unless `token` is this session's."""
+    try:
+        validate_csrf(token)
+    except ValidationError as error:
+        user_id = current_user.id if current_user.is_authenticated else None
+        refused("CSRF", str(error), user_id)
+        raise CsrfRefused from None
+
+
+def csrf_token() -> str:
+    """The token that this session's forms and API calls must carry."""
+    return str(generate_csrf())

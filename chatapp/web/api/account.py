@@ -1,0 +1,47 @@
+"""Who is signed in, and API tokens for a password."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, jsonify
+
+from chatapp.errors import Unauthorized
+from chatapp.web.access import csrf_token, public
+from chatapp.web.body import Body, Text, parsed
+from chatapp.web.identity import current_account, signed_in_by_cookie
+from chatapp.web.refusal import refused
+from chatapp.web.services import services
+
+blueprint = Blueprint("account", __name__, url_prefix="/api")
+
+
+class Credentials(Body):
+    email: Text
+    password: Text
+
+
+@blueprint.get("/auth/user")
+def user() -> Response:
+    """The signed-in user, and for a browser the token that its changing calls must carry."""
+    account = current_account()
+    told = {"id": account.id, "email": account.email, "name": account.name, "role": account.role}
+    if signed_in_by_cookie():
+        told["csrf_token"] = csrf_token()
+    return jsonify(told)
+
+
+@blueprint.get("/v1/auth/ping")
+def ping() -> Response:
+    return jsonify(ok=True, user_id=current_account().id)
+
+
+@blueprint.post("/v1/auth/token")
+@public
+def token() -> Response:
+    """An API token for an e-mail and a password."""
+    credentials = parsed(Credentials)
+    account = services().accounts.with_password(credentials.email, credentials.password)
+    if account is None:
+        refused("sign-in", "wrong e-mail or password")
+        raise Unauthorized("The e-mail or the password is not right.")
+    issued = services().api_tokens.issue(account, "from a password")
+    return jsonify(token=issued.token, token_type="Bearer", expires_in=issued.expires_in_s)  # noqa: S106

@@ -1,0 +1,56 @@
+"""Sending a message: streamed at once, in either dialect, or started as a turn that is followed elsewhere."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, jsonify, make_response, url_for
+
+from chatapp.streaming.dialect import EVENTS, EVENTS_WITH_SENTENCES, PLAIN, Dialect
+from chatapp.telemetry.log import log
+from chatapp.turns.new_turn import NewTurn
+from chatapp.turns.running_turn import RunningTurn
+from chatapp.web.api.message_body import ChatBody, PlainBody
+from chatapp.web.body import parsed
+from chatapp.web.services import services
+from chatapp.web.streams.answer import stream
+
+blueprint = Blueprint("chat", __name__, url_prefix="/api")
+
+
+@blueprint.post("/v1/chat")
+def chat() -> Response:
+    """The event dialect. The generation is tied to this connection."""
+    return _streamed(parsed(ChatBody).new_turn(bound=True), EVENTS_WITH_SENTENCES)
+
+
+@blueprint.post("/chat/stream")
+def plain_chat() -> Response:
+    """The plain dialect. The generation is tied to this connection."""
+    return _streamed(parsed(PlainBody).new_turn(), PLAIN)
+
+
+@blueprint.post("/v1/turns")
+def start_turn() -> Response:
+    """Starts a turn that belongs to the conversation, and says where to follow it."""
+    new = parsed(ChatBody).new_turn(bound=False)
+    log_received(new)
+    committed, turn = services().answering.turns.begin(new)
+    if isinstance(turn, RunningTurn):
+        turn.start()
+    told = {
+        "turn_id": committed.id,
+        "session_id": committed.session_id,
+        "generations": [{"id": each["generation_id"], "voice": each["voice"]} for each in turn.standings()],
+        "stream_url": url_for("turn.turn_stream", turn_id=committed.id),
+    }
+    return make_response(jsonify(told), 202)
+
+
+def log_received(new: NewTurn) -> None:
+    """The one line that every message leaves."""
+    log("Chat request received", request_id=new.request_id, user_id=new.user_id, characters=len(new.message))
+
+
+def _streamed(new: NewTurn, dialect: Dialect) -> Response:
+    log_received(new)
+    committed, turn = services().answering.turns.begin(new)
+    return stream(turn, EVENTS if len(new.voices) > 1 else dialect, committed.session_id)

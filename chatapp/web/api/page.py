@@ -1,0 +1,60 @@
+"""Pages of a list: `limit` and an opaque `cursor` in, `items` and `next_cursor` out."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from flask import Response, jsonify, request
+
+from chatapp.errors import FieldError, ValidationFailed
+from chatapp.turns.conversations import Place
+
+LIMIT = 100
+_DEFAULT = 50
+
+
+def asked_limit() -> int:
+    """How many items are wanted. Raises ValidationFailed."""
+    written = request.args.get("limit", str(_DEFAULT))
+    if not (written.isascii() and written.isdigit() and 1 <= int(written[:4]) <= LIMIT and len(written) < 4):
+        raise ValidationFailed([FieldError("limit", f"A whole number from 1 to {LIMIT}.")])
+    return int(written)
+
+
+def asked_place() -> Place | None:
+    """The end of the page before this one. Raises ValidationFailed."""
+    written = request.args.get("cursor")
+    if not written:
+        return None
+    try:
+        moment, _, session_id = base64.urlsafe_b64decode(written.encode()).decode().partition(" ")
+        place = Place(datetime.fromisoformat(moment), session_id)
+    except (binascii.Error, ValueError):
+        raise _bad_cursor() from None
+    if place.updated_at.tzinfo is None or "\0" in session_id:
+        raise _bad_cursor()
+    return place
+
+
+def cursor_of(place: Place) -> str:
+    return base64.urlsafe_b64encode(f"{place.updated_at.isoformat()} {place.session_id}".encode()).decode()
+
+
+def asked_message() -> str:
+    """The last message of the page before this one. Raises ValidationFailed."""
+    written = request.args.get("cursor", "")
+    if len(written) > 64 or not (written == "" or (written.isascii() and written.isalnum())):
+        raise _bad_cursor()
+    return written
+
+
+def listed(items: Sequence[Any], next_cursor: str | None) -> Response:
+    return jsonify(items=items, next_cursor=next_cursor)
+
+
+def _bad_cursor() -> ValidationFailed:
+    return ValidationFailed([FieldError("cursor", "This is no cursor that was given out here.")])

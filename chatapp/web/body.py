@@ -1,0 +1,78 @@
+"""Request bodies: read in bounded time, parsed as JSON, validated."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar
+
+import gevent
+from flask import request
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+
+from chatapp.errors import (
+    FieldError,
+    MalformedRequest,
+    RequestTimeout,
+    UnsupportedMediaType,
+    ValidationFailed,
+)
+
+BODY_S = 120
+"""Seconds in which a body must have come in whole, however it dribbles."""
+
+Model = TypeVar("Model", bound=BaseModel)
+_SENTENCES = {
+    "missing": "This field is required.",
+    "extra_forbidden": "This field is not known.",
+    "string_unicode": "This text has characters that are no text.",
+}
+
+
+class Body(BaseModel):
+    """Base of every request body: exact types, and no field that is not named."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, populate_by_name=False)
+
+
+def _without_nul(value: str) -> str:
+    if "\0" in value:
+        raise ValueError("This text must not contain the character U+0000.")
+    return value
+
+
+Text = Annotated[str, AfterValidator(_without_nul)]
+"""Text that both databases can hold; pydantic refuses lone surrogates by itself."""
+
+
+def read_body() -> None:
+    """Reads the request's body into memory. Raises RequestTimeout, and TooLarge through Flask's own limit."""
+    if request.content_length or request.headers.get("Transfer-Encoding"):
+        with gevent.Timeout(BODY_S, RequestTimeout("The request's body took too long to arrive.")):
+            request.get_data(cache=True)
+
+
+def parsed(model: type[Model]) -> Model:
+    """The JSON body as `model`. Raises UnsupportedMediaType, MalformedRequest or ValidationFailed."""
+    if request.mimetype != "application/json":
+        raise UnsupportedMediaType("Send the body as application/json.")
+    try:
+        value = json.loads(request.get_data(cache=True).decode("utf-8"))
+    except (ValueError, RecursionError):
+        raise MalformedRequest("The body is not well-formed JSON in UTF-8.") from None
+    return validated(lambda: model.model_validate(value))
+
+
+def validated(build: Callable[[], Model]) -> Model:
+    """What `build` gives, with pydantic's refusal told as ValidationFailed."""
+    try:
+        return build()
+    except ValidationError as error:
+        raise ValidationFailed([_told(each) for each in error.errors(include_url=False)]) from None
+
+
+def _told(error: Any) -> FieldError:
+    field = ".".join(map(str, error["loc"])) or "body"
+    shown = field.encode("ascii", "backslashreplace").decode()[:100]
+    message = _SENTENCES.get(error["type"]) or str(error["msg"]).removeprefix("Value error, ")
+    return FieldError(shown, message)

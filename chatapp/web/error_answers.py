@@ -1,0 +1,72 @@
+"""Error answers: every failure as one sentence with a request id; JSON under /api, a page elsewhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask, Response, jsonify, make_response, redirect, render_template, request, url_for
+from werkzeug.exceptions import HTTPException, InternalServerError
+
+from chatapp.errors import ChatappError, Unauthorized, Unavailable, ValidationFailed
+from chatapp.telemetry.log import logger
+from chatapp.web.request_id import request_id
+
+_API = ("/api/", "/generations/")
+_HTTP = {
+    400: ("BAD_REQUEST", "The request cannot be understood."),
+    404: ("NOT_FOUND", "Not found."),
+    405: ("METHOD_NOT_ALLOWED", "This method is not allowed here."),
+    413: ("TOO_LARGE", "The request is too large."),
+    500: ("INTERNAL_ERROR", "Something went wrong on the server."),
+}
+
+
+def init_error_answers(app: Flask) -> None:
+    app.register_error_handler(ChatappError, _answer)
+    app.register_error_handler(HTTPException, _answer_http)
+
+
+def _answer(error: ChatappError) -> Response:
+    if isinstance(error, Unauthorized) and not _is_api():
+        wanted = request.full_path.rstrip("?") if request.method == "GET" else None
+        return make_response(redirect(url_for("pages.sign_in", next=wanted), 303))
+    fields = [{"field": each.field, "message": each.message} for each in _fields(error)]
+    response = _told(error.status, error.error_code, error.message, fields)
+    if isinstance(error, Unavailable):
+        response.headers["Retry-After"] = str(error.retry_after_s)
+    return response
+
+
+def _answer_http(error: HTTPException) -> Response:
+    original = getattr(error, "original_exception", None)
+    if isinstance(original, ChatappError):
+        return _answer(original)  # raised where Flask handles nothing: while it opens or saves a session
+    if isinstance(error, InternalServerError):
+        logger.error("Request failed", exc_info=original, extra={"request_id": request_id()})
+    if error.code is not None and error.code < 400:
+        return make_response(error.get_response())
+    status = error.code or 500
+    code, sentence = _HTTP.get(status, (error.name.upper().replace(" ", "_"), f"{error.name}."))
+    response = _told(status, code, sentence, [])
+    for name, value in error.get_headers():
+        if name.lower() in ("allow", "retry-after"):
+            response.headers[name] = value
+    return response
+
+
+def _fields(error: ChatappError) -> Any:
+    return error.errors if isinstance(error, ValidationFailed) else ()
+
+
+def _is_api() -> bool:
+    return request.path.startswith(_API)
+
+
+def _told(status: int, code: str, message: str, fields: list[dict[str, str]]) -> Response:
+    if not _is_api():
+        page = render_template("error.html", status=status, message=message, request_id=request_id())
+        return make_response(page, status)
+    body: dict[str, Any] = {"code": code, "message": message, "request_id": request_id()}
+    if fields:
+        body["errors"] = fields
+    return make_response(jsonify(body), status)

@@ -1,0 +1,31 @@
+"""The gate: what happens to every request before its view, in this order."""
+
+from __future__ import annotations
+
+from flask import Flask, request
+
+from chatapp.errors import NotFound
+from chatapp.web.access import CSRF_FIELD, demand_csrf, demand_csrf_header, demand_sign_in, is_untouched
+from chatapp.web.body import read_body
+from chatapp.web.services import services
+
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_FORMS = frozenset({"pages"})
+
+
+def _pass() -> None:
+    if is_untouched():
+        return
+    if "\0" in request.path:
+        raise NotFound  # no database can hold it, so nothing has that name
+    services().answering.ready()
+    demand_sign_in()
+    read_body()
+    if request.blueprint not in _FORMS:
+        demand_csrf_header()
+    elif request.method not in _SAFE:
+        demand_csrf(request.form.get(CSRF_FIELD))
+
+
+def init_gate(app: Flask) -> None:
+    app.before_request(_pass)

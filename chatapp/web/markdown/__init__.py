@@ -1,0 +1,1 @@
+"""Markdown that strangers wrote, as HTML that a page may show."""

@@ -1,0 +1,25 @@
+"""The pages' blueprint, and what every template may ask for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint
+from flask_login import current_user
+
+from chatapp.web.access import csrf_token
+from chatapp.web.services import services
+
+blueprint = Blueprint("pages", __name__)
+
+
+def template_values() -> dict[str, Any]:
+    """`user` (or None), `csrf_token()`, whether the model is simulated, and whether people may register."""
+    user = current_user.account if current_user and current_user.is_authenticated else None
+    settings = services().settings
+    return {
+        "user": user,
+        "csrf_token": csrf_token,
+        "simulated": settings.simulated,
+        "registration_open": settings.registration_open,
+    }

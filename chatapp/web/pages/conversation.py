@@ -1,0 +1,152 @@
+"""The conversation page, the forms that work without JavaScript, and the page that is a stream."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Response, redirect, render_template, request, url_for
+from markupsafe import Markup
+from werkzeug import Response as BaseResponse
+
+from chatapp.errors import ChatappError, Conflict, Unavailable, ValidationFailed
+from chatapp.turns.running_turn import RunningTurn
+from chatapp.turns.turns import FollowedTurn
+from chatapp.web.api.chat import log_received
+from chatapp.web.api.message_body import ChatBody
+from chatapp.web.body import validated
+from chatapp.web.identity import current_account
+from chatapp.web.pages.blocks_dialect import BlocksDialect
+from chatapp.web.pages.blueprint import blueprint
+from chatapp.web.pages.shown import shown_conversation, shown_message
+from chatapp.web.services import services
+from chatapp.web.streams.answer import HEADERS, followed
+
+_SIDEBAR = 50
+_MESSAGES = 100
+_HERE = Markup("<!-- answer -->")
+Answer = BaseResponse | tuple[str, int] | str
+
+
+@dataclass(frozen=True, slots=True)
+class ShownTurn:
+    """The turn that a page says is running."""
+
+    id: str
+    stream_url: str
+    cancel_url: str
+
+
+@blueprint.get("/", endpoint="new_conversation")
+def new_conversation() -> Answer:
+    return _page(None, draft=request.args.get("draft", ""))
+
+
+@blueprint.get("/c/<session_id>", endpoint="conversation")
+def conversation(session_id: str) -> Answer:
+    """The conversation. While a turn runs, a browser without JavaScript gets the page as a stream."""
+    found = services().conversations.get(current_account().id, session_id)
+    turn_id = services().conversations.running_turn(session_id)
+    if turn_id is None:
+        return _page(found)
+    turn = services().answering.turns.follow(current_account().id, turn_id)
+    has_script = request.cookies.get("js") == "1" and "live" not in request.args
+    return _page(found, running=turn) if has_script else _streamed_page(found, turn)
+
+
+@blueprint.post("/messages")
+def first_message() -> Answer:
+    return _post(None)
+
+
+@blueprint.post("/c/<session_id>/messages")
+def message(session_id: str) -> Answer:
+    return _post(session_id)
+
+
+@blueprint.post("/turns/<turn_id>/stop", endpoint="stop_turn")
+def stop_turn(turn_id: str) -> Answer:
+    """Stops a turn and goes back to its conversation."""
+    account, turns = current_account(), services().answering.turns
+    session_id = services().conversations.of_turn(account.id, turn_id)
+    turns.stop(account.id, turn_id)
+    return redirect(url_for("pages.conversation", session_id=session_id), 303)
+
+
+@blueprint.get("/c/<session_id>/turns/<turn_id>", endpoint="turn")
+def turn_fragment(session_id: str, turn_id: str) -> Answer:
+    """The finished messages of one turn, for the script to put in place of what it has typed out."""
+    rows = services().conversations.turn_messages(current_account().id, turn_id)
+    return render_template("_turn.html", messages=[shown_message(row) for row in rows])
+
+
+def _post(session_id: str | None) -> Answer:
+    """Starts a turn and leads to its conversation, so that a reload posts nothing."""
+    form = {
+        "message": request.form.get("message", "").replace("\r\n", "\n"),
+        "sessionId": session_id,
+        "clientMessageId": request.form.get("client_message_id") or None,
+    }
+    try:
+        new = validated(lambda: ChatBody.model_validate(form)).new_turn(bound=False)
+        log_received(new)
+        committed, turn = services().answering.turns.begin(new)
+    except (ValidationFailed, Conflict, Unavailable) as error:
+        return _refused(session_id, form["message"] or "", error)
+    if isinstance(turn, RunningTurn):
+        turn.start()
+    return redirect(url_for("pages.conversation", session_id=committed.session_id), 303)
+
+
+def _refused(session_id: str | None, draft: str, error: ChatappError) -> Answer:
+    """The page again, with the sentence and what was written."""
+    found = services().conversations.get(current_account().id, session_id) if session_id else None
+    return _page(found, draft=draft, form_error=error.message), error.status
+
+
+def _page(found: Any, *, running: FollowedTurn | None = None, **values: Any) -> str:
+    """The chat page for a conversation, or for a new one when `found` is None."""
+    user_id = current_account().id
+    conversations, session_id = services().conversations, found and found.session_id
+    before = request.args.get("before", "~")
+    rows = conversations.latest_messages(user_id, session_id, _MESSAGES + 1, before) if found else []
+    more, rows = len(rows) > _MESSAGES, rows[-_MESSAGES:]
+    listed = conversations.list(user_id, _SIDEBAR)
+    older = url_for("pages.conversation", session_id=session_id, before=rows[0].id) if more else None
+    shown: dict[str, Any] = {
+        "conversation": found,
+        "conversations": [shown_conversation(row, session_id) for row in listed],
+        "messages": [shown_message(row) for row in rows],
+        "older_url": older,
+        "running_turn": _shown_turn(running) if running else None,
+        "live_blocks": None,
+        "client_message_id": secrets.token_urlsafe(16),
+        "draft": "",
+        "form_error": None,
+    }
+    return render_template("chat.html", **{**shown, **values})
+
+
+def _shown_turn(turn: FollowedTurn) -> ShownTurn:
+    return ShownTurn(
+        turn.id,
+        url_for("turn.turn_stream", turn_id=turn.id),
+        url_for("turn.cancel_turn", turn_id=turn.id),
+    )
+
+
+def _streamed_page(found: Any, turn: FollowedTurn) -> Response:
+    """The page with a hole where the answer goes. Both halves are made now, so that nothing is held while the
+    answer is written."""
+    page = _page(found, running=turn, live_blocks=[_HERE])
+    head, _, tail = page.partition(_HERE)
+    blocks = followed(turn, BlocksDialect(), None)
+    return Response(_pieces(head.encode(), blocks, tail.encode()), mimetype="text/html", headers=HEADERS)
+
+
+def _pieces(head: bytes, blocks: Iterator[bytes], tail: bytes) -> Iterator[bytes]:
+    yield head
+    yield from blocks
+    yield tail

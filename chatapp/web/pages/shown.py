@@ -1,0 +1,58 @@
+"""What the chat page shows: rows made ready for its template."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from markupsafe import Markup, escape
+
+from chatapp.web.markdown.renderer import render
+
+
+@dataclass(frozen=True, slots=True)
+class ShownMessage:
+    """One message as the page shows it. `html` is safe: the user's words escaped, a reply's Markdown rendered."""
+
+    id: str
+    role: str
+    content: str
+    html: Markup
+    status: str
+    voice: str | None
+    model: str | None
+    finish_reason: str | None
+    error_sentence: str | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ShownConversation:
+    """One line of the sidebar."""
+
+    session_id: str
+    title: str
+    updated_at: datetime
+    current: bool
+
+
+def shown_message(row: Any) -> ShownMessage:
+    is_reply = row.role == "assistant"
+    running = row.status == "streaming"
+    return ShownMessage(
+        id=row.id,
+        role=row.role,
+        content=row.content,
+        html=render(row.content) if is_reply and not running else escape(row.content),
+        status=row.status or "complete",
+        voice=row.voice,
+        model=row.model,
+        finish_reason=row.finish_reason,
+        error_sentence=row.error_message,
+        created_at=row.created_at,
+    )
+
+
+def shown_conversation(row: Any, current: str | None) -> ShownConversation:
+    return ShownConversation(row.session_id, row.title, row.updated_at, row.session_id == current)

@@ -1,0 +1,49 @@
+"""What views work with: the parts that the composition root has put together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+from flask import current_app
+
+from chatapp.accounts.account import Accounts
+from chatapp.accounts.api_token import ApiTokens
+from chatapp.accounts.browser_session import BrowserSessions
+from chatapp.config import Settings
+from chatapp.store.database import Database
+from chatapp.turns.answering import Answering
+from chatapp.turns.conversations import Conversations
+
+EXTENSION = "chatapp"
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """One per application."""
+
+    settings: Settings
+    database: Database
+    accounts: Accounts
+    browser_sessions: BrowserSessions
+    api_tokens: ApiTokens
+    conversations: Conversations
+    answering: Answering
+
+    def start(self) -> None:
+        """Called by the server once its worker can serve; a second call does nothing."""
+        self.answering.start()
+
+    def drain(self) -> None:
+        """Called when the worker is told to end: no new turns from now on."""
+        self.answering.drain()
+
+    def stop(self) -> None:
+        """Called by the server as its worker ends."""
+        self.answering.stop()
+        self.database.close()
+
+
+def services() -> Services:
+    """The parts of the application that serves this request."""
+    return cast(Services, current_app.extensions[EXTENSION])

@@ -1,0 +1,73 @@
+"""The streamed answer: a generator-based response that follows one turn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from socket import socket
+
+from flask import Response, request
+
+from chatapp.streaming.dialect import Dialect
+from chatapp.streaming.heartbeat import Heartbeat
+from chatapp.streaming.position import Position
+from chatapp.streaming.subscriber import Subscriber
+from chatapp.telemetry.log import log
+from chatapp.turns.running_turn import RunningTurn
+from chatapp.turns.turns import FollowedTurn
+from chatapp.web.request_id import request_id
+from chatapp.web.services import services
+from chatapp.web.streams.hang_up import watched
+from chatapp.web.streams.waiter import GreenletWaiter
+
+HEADERS = {
+    "Cache-Control": "no-cache, no-store, must-revalidate, no-transform",
+    "X-Accel-Buffering": "no",
+}
+
+
+def asked_position() -> str | None:
+    """What the reader sends as its place: the header wins over the query."""
+    return request.headers.get("Last-Event-ID") or request.args.get("last_event_id") or None
+
+
+def stream(turn: FollowedTurn, dialect: Dialect, session_id: str | None = None) -> Response:
+    """The answer that follows `turn` from where the reader says it stands; 204 when it has everything."""
+    written = asked_position()
+    position = Position.parse(written)
+    if turn.log.finished_at(position):
+        return Response(status=204)
+    if written is not None and position is None:
+        position = Position("", 0)  # no place of ours: told by a snapshot, as any other that is lost
+    frames = followed(turn, dialect, position)
+    response = Response(frames, mimetype="text/event-stream", headers=HEADERS)
+    response.headers["Content-Type"] = "text/event-stream; charset=utf-8"
+    response.headers["X-Turn-Id"] = turn.id
+    if session_id is not None:
+        response.headers["X-Session-Id"] = session_id
+    if isinstance(turn, RunningTurn) and turn.bound:
+        turn.join()
+        response.call_on_close(turn.leave)
+    return response
+
+
+def followed(turn: FollowedTurn, dialect: Dialect, position: Position | None) -> Iterator[bytes]:
+    """The bytes of one connection. What they need of the request is taken now: when they run, it is gone."""
+    subscriber = Subscriber(turn.log, dialect, position, turn.snapshot, waiter=GreenletWaiter())
+    log("SSE stream started", request_id=request_id(), turn_id=turn.id, dialect=dialect.name)
+    heartbeat = services().answering.heartbeat
+    return _frames(turn, subscriber, heartbeat, request.environ.get("gunicorn.socket"))
+
+
+def _frames(
+    turn: FollowedTurn, subscriber: Subscriber, heartbeat: Heartbeat, client: socket | None
+) -> Iterator[bytes]:
+    with watched(client, subscriber.hang_up):
+        heartbeat.add(subscriber)
+        try:
+            frames = subscriber.frames()
+            yield next(frames)
+            if isinstance(turn, RunningTurn):
+                turn.start()  # now that the first bytes are out, upstream may be called
+            yield from frames
+        finally:
+            heartbeat.remove(subscriber)

@@ -1,0 +1,1 @@
+"""A package, so that tests/bench is never taken for bench itself."""

@@ -1,0 +1,179 @@
+"""An OpenAI-compatible upstream that sends a piece of text only when told to, and a reader to match."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import queue
+import select
+import threading
+from collections.abc import Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any, Self
+
+PATIENCE_S = 20
+_END = object()
+
+
+class LockstepUpstream:
+    """Answers one chat completion at a time, piece by piece, as `give` hands them over; a context manager."""
+
+    def __init__(self) -> None:
+        self._pieces: queue.Queue[object] = queue.Queue()
+        self._asked = threading.Semaphore(0)
+        self._hung_up = threading.Event()
+        handler = type("Handler", (_Handler,), {"upstream": self})
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.end()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_address[1]}/v1"
+
+    def give(self, text: str) -> None:
+        """Sends one delta to whoever is being answered."""
+        self._pieces.put(text)
+
+    def end(self) -> None:
+        """Ends the answer as a whole one."""
+        self._pieces.put(_END)
+
+    def wait_until_asked(self) -> None:
+        assert self._asked.acquire(timeout=PATIENCE_S), "nobody asked upstream for an answer"
+
+    def hung_up(self, within_s: float) -> bool:
+        """Whether the caller of the answer left before its end, or does so in this time."""
+        return self._hung_up.wait(within_s)
+
+    def begin(self) -> None:
+        """Forgets the answer before."""
+        self._hung_up.clear()
+        while not self._pieces.empty():
+            self._pieces.get_nowait()
+        self._asked.release()
+
+    def next_piece(self) -> object | None:
+        try:
+            return self._pieces.get(timeout=0.02)
+        except queue.Empty:
+            return None
+
+    def note_hang_up(self) -> None:
+        self._hung_up.set()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    upstream: LockstepUpstream
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the library's name
+        """Says nothing: a test's output is for failures."""
+
+    def do_GET(self) -> None:
+        self._answer({"object": "list", "data": [{"id": "gpt-4o-mini", "object": "model"}]})
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.upstream.begin()
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for piece in self._pieces():
+            self._chunk(piece)
+        self.close_connection = True
+
+    def _pieces(self) -> Iterator[bytes]:
+        while not self._caller_left():
+            piece = self.upstream.next_piece()
+            if piece is _END:
+                yield _event({}, "stop")
+                yield b"data: [DONE]\n\n"
+                yield b""
+                return
+            if piece is not None:
+                yield _event({"content": piece}, None)
+        self.upstream.note_hang_up()
+
+    def _caller_left(self) -> bool:
+        readable, _, _ = select.select([self.connection], [], [], 0)
+        if not readable:
+            return False
+        try:
+            return not self.connection.recv(1)
+        except OSError:
+            return True
+
+    def _chunk(self, data: bytes) -> None:
+        try:
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
+        except OSError:
+            self.upstream.note_hang_up()
+
+    def _answer(self, body: object) -> None:
+        data = json.dumps(body).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+
+def _event(delta: dict[str, object], finish_reason: str | None) -> bytes:
+    choice = {"index": 0, "delta": delta, "finish_reason": finish_reason}
+    chunk = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "gpt-4o-mini"}
+    return b"data: " + json.dumps(chunk | {"choices": [choice]}).encode() + b"\n\n"
+
+
+class Stream:
+    """One reader of an event stream; reads no further than it is asked to."""
+
+    def __init__(self, port: int, path: str, body: Mapping[str, object], headers: Mapping[str, str]) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
+        self._connection.request(
+            "POST", path, json.dumps(body), {"Content-Type": "application/json", **headers}
+        )
+        self.response = self._connection.getresponse()
+        self._buffer = b""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.hang_up()
+
+    def next_event(self, name: str) -> Any:
+        """The data of the next event of that name; what comes before it is skipped."""
+        while True:
+            for frame in self._frames():
+                lines = frame.decode().split("\n")
+                if f"event: {name}" in lines:
+                    return json.loads(next(line for line in lines if line.startswith("data: "))[6:])
+            data = self.response.read1(65_536)
+            assert data, f"the stream ended before {name!r}"
+            self._buffer += data
+
+    def hang_up(self) -> None:
+        self.response.close()
+        self._connection.close()
+
+    def _frames(self) -> Iterator[bytes]:
+        while b"\n\n" in self._buffer:
+            frame, _, self._buffer = self._buffer.partition(b"\n\n")
+            yield frame

@@ -1,0 +1,190 @@
+"""Replies: how they end, what is kept, and what becomes of the connection."""
+
+from __future__ import annotations
+
+import gzip
+import time
+
+import gevent
+import pytest
+from gevent.event import Event
+
+from chatapp.errors import UpstreamFailure
+from chatapp.upstream.client import Upstream
+from chatapp.upstream.usage import Usage
+from tests.scripted_upstream import (
+    DONE,
+    LAST_CHUNK,
+    STREAM_HEAD,
+    End,
+    Script,
+    ScriptedUpstream,
+    Step,
+    answer,
+    chunk,
+    delta,
+    event,
+    usage,
+)
+from tests.upstream.calls import REQUEST, read, upstream_at
+
+
+def test_twenty_answers_one_after_another_use_one_connection() -> None:
+    with ScriptedUpstream(answer("a", "b")) as server, upstream_at(server) as upstream:
+        assert [read(upstream) for _ in range(20)] == ["ab"] * 20
+    assert (len(server.requests), server.connections) == (20, 1)
+
+
+def test_an_ending_that_comes_a_little_later_is_waited_for() -> None:
+    script: Script = [STREAM_HEAD, chunk(delta("a", "stop") + DONE), 0.01, LAST_CHUNK]
+    with ScriptedUpstream(script) as server, upstream_at(server) as upstream:
+        assert [read(upstream), read(upstream)] == ["a", "a"]
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize(
+    "rest", [[End.HANG], [chunk(b": " + b"x" * 8192 + b"\n")] * 64 + [End.HANG], [End.RESET]]
+)
+def test_an_ending_that_does_not_come_is_not_waited_for_long(rest: Script) -> None:
+    script: Script = [STREAM_HEAD, chunk(delta("a", "stop") + DONE), *rest]
+    with ScriptedUpstream(script) as server, upstream_at(server) as upstream:
+        start = time.monotonic()
+        assert read(upstream) == "a"
+        assert time.monotonic() - start < 1
+        assert End.HANG not in rest or server.requests[0].hung_up.wait(1)
+
+
+def test_the_answer_is_over_before_its_ending_is_read() -> None:
+    ending = Event()
+    script: Script = [STREAM_HEAD, chunk(delta("a", "stop") + usage(1, 2)), ending, chunk(DONE), LAST_CHUNK]
+    with ScriptedUpstream(script) as server, upstream_at(server) as upstream:
+        reply = upstream.open(REQUEST)
+        assert list(reply) == ["a"]
+        assert reply.usage == Usage(1, 2)
+        ending.set()
+        reply.close()
+        assert read(upstream) == "a"
+    assert server.connections == 1
+
+
+def test_text_comes_as_it_arrives() -> None:
+    steps = [Event() for _ in range(3)]
+    script: list[Step] = [STREAM_HEAD]
+    for number, step in enumerate(steps):
+        script += [step, chunk(delta(str(number)))]
+    script += [chunk(delta("", "stop") + DONE), LAST_CHUNK]
+    with ScriptedUpstream(script) as server, upstream_at(server) as upstream:
+        reply = upstream.open(REQUEST)
+        texts = iter(reply)
+        for number, step in enumerate(steps):
+            # The server sends the next delta only after the last one was read here.
+            step.set()
+            assert next(texts) == str(number)
+        assert list(texts) == []
+        reply.close()
+        reply.close()
+
+
+@pytest.mark.parametrize(
+    ("steps", "code"),
+    [
+        ([End.CLOSE], "UPSTREAM_INTERRUPTED"),
+        ([End.RESET], "UPSTREAM_INTERRUPTED"),
+        ([b"zz\r\n"], "UPSTREAM_INTERRUPTED"),
+        ([LAST_CHUNK], "UPSTREAM_INTERRUPTED"),
+        ([chunk(delta("c")[:-9]), LAST_CHUNK], "UPSTREAM_INTERRUPTED"),
+        ([chunk(event({"error": {"message": "x"}}))], "SERVER_ERROR"),
+        ([chunk(event(b"{no"))], "SERVER_ERROR"),
+    ],
+)
+def test_what_arrived_before_a_failure_is_kept(steps: Script, code: str) -> None:
+    script: Script = [STREAM_HEAD, chunk(delta("a") + delta("b")), *steps, End.HANG]
+    with ScriptedUpstream(script) as server, upstream_at(server) as upstream:
+        reply = upstream.open(REQUEST)
+        texts: list[str] = []
+        with pytest.raises(UpstreamFailure) as caught:
+            texts.extend(reply)
+        assert (texts, caught.value.error_code, reply.finish_reason) == (["ab"], code, None)
+
+
+def test_a_failure_hangs_up() -> None:
+    script: Script = [STREAM_HEAD, chunk(event({"error": {"message": "x"}})), End.HANG]
+    with ScriptedUpstream(script) as server, upstream_at(server) as upstream:
+        with pytest.raises(UpstreamFailure):
+            list(upstream.open(REQUEST))
+        assert server.requests[0].hung_up.wait(1)
+
+
+@pytest.mark.parametrize("ending", [LAST_CHUNK, End.CLOSE, End.RESET])
+def test_a_finish_is_a_finish_whatever_follows(ending: bytes | End) -> None:
+    script: Script = [STREAM_HEAD, chunk(delta("a", "content_filter")), 0.005, ending]
+    with ScriptedUpstream(script) as server, upstream_at(server) as upstream:
+        reply = upstream.open(REQUEST)
+        assert list(reply) == ["a"]
+        assert (reply.finish_reason, reply.usage) == ("content_filter", None)
+        reply.close()
+
+
+def test_an_answer_without_length_ends_with_its_connection() -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
+    with ScriptedUpstream([head, delta("a", "stop"), End.CLOSE]) as server, upstream_at(server) as upstream:
+        assert read(upstream) == "a"
+
+
+def test_compression_that_came_anyway_is_undone() -> None:
+    body = gzip.compress(delta("a") + delta("b", "stop") + DONE)
+    head = STREAM_HEAD.replace(b"Transfer", b"Content-Encoding: gzip\r\nTransfer")
+    script: Script = [head, *(chunk(body[i : i + 7]) for i in range(0, len(body), 7)), LAST_CHUNK]
+    with ScriptedUpstream(script) as server, upstream_at(server) as upstream:
+        assert read(upstream) == "ab"
+
+
+def test_broken_compression_is_an_interruption() -> None:
+    head = STREAM_HEAD.replace(b"Transfer", b"Content-Encoding: gzip\r\nTransfer")
+    with ScriptedUpstream([head, chunk(b"no gzip"), LAST_CHUNK]) as server, upstream_at(server) as upstream:
+        with pytest.raises(UpstreamFailure) as caught:
+            read(upstream)
+        assert caught.value.error_code == "UPSTREAM_INTERRUPTED"
+
+
+@pytest.mark.parametrize("sizes", [[320], [300, 20, 1], [300, 21], [10] * 40])
+def test_an_answer_that_ignores_its_bound_is_cut(sizes: list[int]) -> None:
+    too_long = sum(sizes) > 320
+    script = [
+        STREAM_HEAD,
+        *(chunk(delta("x" * size)) for size in sizes),
+        chunk(delta("", "stop")),
+        LAST_CHUNK,
+    ]
+    with ScriptedUpstream(script) as server, upstream_at(server, max_output_tokens=10) as upstream:
+        reply = upstream.open(REQUEST)
+        texts = list(reply)
+        assert "".join(texts) == "x" * 320
+        assert all(texts)
+        assert reply.finish_reason == ("length" if too_long else "stop")
+        reply.close()
+
+
+def leave_early(upstream: Upstream) -> None:
+    for _ in upstream.open(REQUEST):
+        break
+
+
+def test_leaving_the_loop_hangs_up() -> None:
+    script: Script = [STREAM_HEAD, chunk(delta("a")), End.HANG]
+    with ScriptedUpstream(script) as server, upstream_at(server) as upstream:
+        leave_early(upstream)
+        assert server.requests[0].hung_up.wait(1)
+
+
+def test_closing_from_another_greenlet_ends_the_iteration() -> None:
+    script: Script = [STREAM_HEAD, chunk(delta("a")), End.HANG]
+    with ScriptedUpstream(script) as server, upstream_at(server) as upstream:
+        reply = upstream.open(REQUEST)
+        texts: list[str] = []
+        reader = gevent.spawn(texts.extend, reply)
+        gevent.sleep(0.02)
+        reply.close()
+        assert server.requests[0].hung_up.wait(1)
+        reader.join(1)
+        assert isinstance(reader.exception, UpstreamFailure)
