@@ -44,7 +44,9 @@ class DatabaseUnavailable(Unavailable):
 class Database:
     """SQLite in WAL mode, or PostgreSQL. Raises DatabaseUnavailable wherever it cannot do what was asked."""
 
-    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+    def __init__(self, url: str, *, pool_size: int = 10, lock_wait_s: float = LOCK_WAIT_S) -> None:
+        """`lock_wait_s` is the patience, in seconds, for another process's lock on SQLite's one writer."""
+        self._lock_wait_s = lock_wait_s
         self.on_sqlite = url.startswith("sqlite")
         self.engine = self._engine(url, pool_size)
         self._writing = self.engine.execution_options(**{_WRITES: True})
@@ -54,10 +56,24 @@ class Database:
         if self.on_sqlite:
             engine = create_engine(url, connect_args={"timeout": 5, "isolation_level": None}, **options)
             event.listen(engine, "connect", _prepare_sqlite)
-            event.listen(engine, "begin", _begin_sqlite)
+            event.listen(engine, "begin", self._begin_sqlite)
             return engine
         arguments = {"connect_timeout": 5, "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS}"}
         return create_engine(url, connect_args=arguments, pool_pre_ping=True, **options)
+
+    def _begin_sqlite(self, connection: Connection) -> None:
+        """Begins, waiting for another process's lock in small sleeps that let the streams of this one go on.
+        Nothing is held while it sleeps."""
+        begin = "BEGIN IMMEDIATE" if connection.get_execution_options().get(_WRITES) else "BEGIN"
+        patience = time.monotonic() + self._lock_wait_s
+        while True:
+            try:
+                connection.exec_driver_sql(begin)
+                return
+            except OperationalError as error:
+                if "locked" not in str(error.orig) or time.monotonic() > patience:
+                    raise
+            time.sleep(_LOCK_PAUSE_S)
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -105,18 +121,3 @@ def _unavailable(error: OperationalError | PoolTimeout | DBAPIError) -> Database
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     for pragma in _SQLITE_PRAGMAS:
         connection.execute(pragma)
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    """Begins, waiting for another process's lock in small sleeps that let the streams of this one go on.
-    Nothing is held while it sleeps."""
-    begin = "BEGIN IMMEDIATE" if connection.get_execution_options().get(_WRITES) else "BEGIN"
-    patience = time.monotonic() + LOCK_WAIT_S
-    while True:
-        try:
-            connection.exec_driver_sql(begin)
-            return
-        except OperationalError as error:
-            if "locked" not in str(error.orig) or time.monotonic() > patience:
-                raise
-        time.sleep(_LOCK_PAUSE_S)

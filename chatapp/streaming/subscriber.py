@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 
 from chatapp.streaming.dialect import Dialect
 from chatapp.streaming.event import Event
@@ -42,7 +42,7 @@ class Subscriber:
         self._beat_due = False
         self._gone = False
 
-    def frames(self) -> Iterator[bytes]:
+    def frames(self) -> Generator[bytes, None, None]:
         """Bytes to write, as they come: the opening at once, then what has arrived joined, heartbeats in
         silence, and nothing after `done` or after `hang_up`."""
         log, dialect = self._log, self._dialect

@@ -12,6 +12,7 @@ from chatapp.errors import UpstreamFailure
 from chatapp.streaming.event import Event, Standing, spoken_by, token
 from chatapp.telemetry.log import logger
 from chatapp.turns.ending import Ending, failed, whole
+from chatapp.upstream.attempts import Attempts
 from chatapp.upstream.client import Upstream
 from chatapp.upstream.failures import SERVER_ERROR
 from chatapp.upstream.reply import Reply
@@ -48,7 +49,7 @@ class RunningGeneration:
         self.ending: Ending | None = None
         self.started_at = self.heard_at = time.monotonic()
         self.first_token_at: float | None = None
-        self.retries = 0
+        self._attempts = Attempts()
         self.reading = False
         self.saved_parts = 0
         self.saved_length = 0
@@ -74,6 +75,11 @@ class RunningGeneration:
     @property
     def text(self) -> str:
         return "".join(self.parts)
+
+    @property
+    def retries(self) -> int:
+        """How often the client has tried again before the answer began."""
+        return self._attempts.retries
 
     @property
     def usage(self) -> Usage:
@@ -112,7 +118,6 @@ class RunningGeneration:
             assert self._asked is not None
             return self._asked
         except UpstreamFailure as failure:
-            self.retries = self.retries or failure.retries
             return failed(failure, some_text=bool(self.parts))
         except Exception:  # noqa: BLE001 - whatever is wrong with our own code, a reply has an end
             logger.exception("Generation failed", extra={"generation_id": self.id})
@@ -125,8 +130,7 @@ class RunningGeneration:
         self.reading = True
         if self._asked is not None:
             raise Stopped
-        reply = self._reply = self._upstream.open(self.request)
-        self.retries = reply.retries
+        reply = self._reply = self._upstream.open(self.request, self._attempts)
         parts, tagged = self.parts, self.tagged
         for text in reply:
             self.heard_at = time.monotonic()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import traceback
 from typing import Any, cast
 
 import httpx2
 import msgspec
 import openai
+from gevent import GreenletExit
 
 from chatapp.config import Settings
 from chatapp.errors import ConfigurationError, UpstreamFailure
@@ -83,13 +85,19 @@ class Upstream:
 
     def _ask(self, request: UpstreamRequest, sent: dict[str, Any]) -> httpx2.Response:
         create = cast(Any, self._client.chat.completions.with_raw_response.create)
-        answer = create(
-            model=request.model,
-            messages=request.messages,
-            stream=True,
-            extra_headers=_scenario_header(request.scenario),
-            **sent,
-        )
+        try:
+            answer = create(
+                model=request.model,
+                messages=request.messages,
+                stream=True,
+                extra_headers=_scenario_header(request.scenario),
+                **sent,
+            )
+        except GreenletExit as stop:
+            # A TLS handshake that is broken off leaves its socket to the frames of this very traceback, and a
+            # greenlet keeps that for as long as somebody keeps the greenlet.
+            traceback.clear_frames(stop.__traceback__)
+            raise
         return cast(httpx2.Response, answer.http_response)
 
     def _may_ask_again(

@@ -25,7 +25,7 @@ def upstream() -> Iterator[LockstepUpstream]:
 def server(upstream: LockstepUpstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     settings = {
         "OPENAI_BASE_URL": upstream.url,
-        "OPENAI_API_KEY": "a key for the test",
+        "OPENAI_API_KEY": "key-for-the-test",
         "OPENAI_SSE_HEARTBEAT_MS": str(HEARTBEAT_MS),
     }
     with RunningServer(tmp_path_factory.mktemp("server"), settings) as running:

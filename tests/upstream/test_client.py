@@ -10,6 +10,8 @@ from pathlib import Path
 
 import gevent
 import pytest
+from gevent.event import Event
+from gevent.server import StreamServer
 
 from chatapp.config import Settings
 from chatapp.errors import ConfigurationError
@@ -241,6 +243,29 @@ def test_a_stop_while_connecting_gives_the_connection_back() -> None:
         upstream.close()
         for filler in fillers:
             filler.close()
+
+
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+def test_a_stop_amid_a_tls_handshake_hangs_up_at_once() -> None:
+    hung_up = Event()
+
+    def silent(client: socket.socket, address: object) -> None:
+        while client.recv(65536):
+            pass
+        hung_up.set()
+
+    server = StreamServer(("127.0.0.1", 0), silent)
+    server.start()
+    address = f"https://127.0.0.1:{server.server_port}/v1"
+    upstream = Upstream(Settings.model_validate({"openai_base_url": address}))
+    greenlet = gevent.spawn(read, upstream)
+    gevent.sleep(0.05)
+    greenlet.kill(Stop, timeout=1)
+    # The greenlet is still held here, and with it the traceback that it ended with.
+    assert isinstance(greenlet.value, Stop)
+    assert hung_up.wait(1)
+    upstream.close()
+    server.stop()
 
 
 def test_a_stop_between_two_tries_goes_through() -> None:

@@ -48,6 +48,11 @@ class SimulatorServer:
 class _Handler(WSGIHandler):
     """Tells the application whether its client has left; nothing else would before the next write."""
 
+    def handle(self) -> None:
+        # Without this the kernel holds a token back until the client has acknowledged the last one.
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        super().handle()
+
     def get_environ(self) -> dict[str, Any]:
         environ: dict[str, Any] = super().get_environ()
         environ[HUNG_UP] = self._hung_up

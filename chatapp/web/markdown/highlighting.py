@@ -12,13 +12,14 @@ from pygments.lexer import Lexer
 from pygments.lexers import get_lexer_by_name
 from pygments.token import STANDARD_TYPES
 
+from chatapp.web.markdown import curly
 from chatapp.web.markdown.limits import MAX_HIGHLIGHTED, MAX_HIGHLIGHTED_LINE, Budget
 
 _LANGUAGES = """
 bash bat batch c c# c++ cpp csharp css dart diff docker dockerfile elixir erlang go golang graphql
-haskell hs html http ini java javascript js json json5 jsx julia kotlin lua make makefile nginx
+haskell hs html http ini java javascript js json json5 jsx julia kotlin lua nginx
 objective-c objectivec perl php pl powershell ps1 properties protobuf pwsh py py3 python python3
-pycon r rb rs ruby rust scala scss sh shell sql swift terraform tex latex toml ts tsx typescript udiff vim
+pycon r rb rs ruby rust scala scss sh shell sql swift tex latex toml ts tsx typescript udiff
 xml yaml yml zsh
 """
 LANGUAGES = frozenset(_LANGUAGES.split())
@@ -50,4 +51,6 @@ def _coloured(code: str, language: str, budget: Budget) -> str:
 
 @lru_cache(maxsize=len(LANGUAGES))
 def _lexer(language: str) -> Lexer:
+    if language in curly.LANGUAGES:
+        return curly.CurlyLexer(stripnl=False, ensurenl=False)
     return get_lexer_by_name(language, stripnl=False, ensurenl=False)

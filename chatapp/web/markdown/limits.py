@@ -16,7 +16,7 @@ MAX_FORMULA = 2_000
 MAX_BRACES = 30
 """Open braces, `\\left` and environments in a formula: the converter descends once for each."""
 
-MAX_HIGHLIGHTED = 20_000
+MAX_HIGHLIGHTED = 12_000
 """Characters of one code block that get colours; a longer one is shown plain."""
 
 MAX_HIGHLIGHTED_LINE = 2_000
@@ -31,7 +31,7 @@ class Budget:
     """What is left for one document: the sum of many small formulas or code blocks is bounded as well."""
 
     formulas: int = 20_000
-    highlighted: int = 60_000
+    highlighted: int = 48_000
 
     def spend_formula(self, characters: int) -> bool:
         """Whether a formula of so many characters may still be converted."""

