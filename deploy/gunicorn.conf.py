@@ -16,6 +16,7 @@ from typing import Any
 
 import gevent
 from dotenv import load_dotenv
+from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
 
 from chatapp.config import Settings, load_settings
@@ -100,54 +101,83 @@ access_log_format = '%(h)s %(t)s "%(m)s %(U)s %(H)s" %(s)s %(B)s %(M)sms %({x-re
 errorlog = "-"
 logger_class = QuietLogger
 
-_heartbeats: dict[int, int] = {}
-"""A descriptor of each worker's heartbeat file that outlives gunicorn's own: see `worker_exit`."""
+
+class Farewell:
+    """How a worker ends: no new turns, time for those that run, and the rest told in words.
+
+    Gunicorn waits for open connections alone, and has no hook for the signal that starts that.
+    """
+
+    def __init__(self, worker: Any, extension: Any) -> None:
+        self._worker = worker
+        self._extension = extension
+        # gunicorn closes its own descriptor before `worker_exit`, and would then take a farewell for a hang
+        self._heartbeat = os.dup(worker.tmp.fileno())
+        self._drained_at = float("inf")
+        self.at_once = False
+
+    def watch(self) -> None:
+        """Ends the streams that outlast the drain, before gunicorn cuts them off without a word."""
+        while self._worker.alive:
+            gevent.sleep(0.5)
+        self._extension.drain()
+        self._drained_at = time.monotonic() + settings.drain_s
+        gevent.sleep(settings.drain_s)
+        self._extension.stop()
+
+    def finish(self) -> None:
+        """Lets turns run on that have no connection now, whose readers come back to the saved text."""
+        heart = gevent.spawn(self._beat)
+        while self._patient() and getattr(self._extension, "busy", False):
+            gevent.sleep(0.2)
+        self._extension.stop()
+        heart.kill()
+
+    def _patient(self) -> bool:
+        orphaned = os.getppid() != self._worker.ppid
+        return not self.at_once and not orphaned and time.monotonic() < self._drained_at
+
+    def _beat(self) -> None:
+        """Does what `worker.notify` did: the master compares the file's time with the monotonic clock."""
+        while True:
+            os.utime(self._heartbeat, (time.monotonic(), time.monotonic()))
+            gevent.sleep(1)
+
+
+_farewell: Farewell | None = None
+"""Of the worker that this process is."""
 
 
 def post_worker_init(worker: Any) -> None:
     """Starts what the application runs beside requests; the standard library is patched by now."""
-    extension = _extension(worker)
-    if extension is None:
-        return
-    extension.start()
-    _heartbeats[worker.pid] = os.dup(worker.tmp.fileno())
-    gevent.spawn(_end_streams_when_drained, worker, extension)
+    global _farewell  # noqa: PLW0603  # gunicorn's hooks are plain functions, and a process is one worker
+    from chatapp.errors import ConfigurationError as WorkersError  # noqa: PLC0415  # see _forget_chatapp
+
+    extension = worker.wsgi.extensions["chatapp"]
+    try:
+        extension.start()
+    except WorkersError as error:
+        sys.exit(f"chatapp cannot start: {error.message}")
+    _farewell = Farewell(worker, extension)
+    gevent.spawn(_farewell.watch)
+
+
+def worker_int(_worker: Any) -> None:
+    """A quick stop waits for nobody."""
+    if _farewell is not None:
+        _farewell.at_once = True
 
 
 def worker_exit(_server: Any, worker: Any) -> None:
-    """Lets the application finish and save what still runs without a connection.
-
-    Gunicorn has closed the worker's heartbeat file by now; its master would take a long farewell for a hang.
-    """
-    extension = _extension(worker)
-    if extension is None:
-        return
-    heart = gevent.spawn(_beat, _heartbeats[worker.pid]) if worker.pid in _heartbeats else None
-    try:
-        extension.stop()
-    finally:
-        if heart is not None:
-            heart.kill()
+    if _farewell is not None:
+        _farewell.finish()
+    if not worker.booted:
+        _stop_the_server(sys.exc_info()[1])
 
 
-def _extension(worker: Any) -> Any:
-    """The application's start and stop; None if the application never came to life."""
-    return getattr(getattr(worker, "wsgi", None), "extensions", {}).get("chatapp")
-
-
-def _end_streams_when_drained(worker: Any, extension: Any) -> None:
-    """Ends the streams that outlast CHATAPP_DRAIN_S in words, before gunicorn cuts them off without any.
-
-    Gunicorn has no hook for the signal that starts the drain, hence the look twice a second.
-    """
-    while worker.alive:
-        gevent.sleep(0.5)
-    gevent.sleep(settings.drain_s)
-    extension.stop()
-
-
-def _beat(descriptor: int) -> None:
-    """Does what `worker.notify` did: the master compares the file's time with the monotonic clock."""
-    while True:
-        os.utime(descriptor, (time.monotonic(), time.monotonic()))
-        gevent.sleep(1)
+def _stop_the_server(cause: BaseException | None) -> None:
+    """Makes a worker that refused to start the end of the master, too; gunicorn would start it over and over."""
+    if isinstance(cause, SystemExit) and isinstance(cause.code, str):
+        sys.stderr.write(f"{cause.code}\n")
+        sys.stderr.flush()
+        raise SystemExit(Arbiter.WORKER_BOOT_ERROR)

@@ -10,6 +10,7 @@ import gevent
 from flask import request
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
+from chatapp.accounts.account import is_text
 from chatapp.errors import (
     FieldError,
     MalformedRequest,
@@ -35,14 +36,16 @@ class Body(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, populate_by_name=False)
 
 
-def _without_nul(value: str) -> str:
+def _text(value: str) -> str:
     if "\0" in value:
         raise ValueError("This text must not contain the character U+0000.")
+    if not is_text(value):
+        raise ValueError(_SENTENCES["string_unicode"])
     return value
 
 
-Text = Annotated[str, AfterValidator(_without_nul)]
-"""Text that both databases can hold; pydantic refuses lone surrogates by itself."""
+Text = Annotated[str, AfterValidator(_text)]
+"""Text that both databases can hold: neither U+0000 nor a lone surrogate, which exact types let through."""
 
 
 def read_body() -> None:
@@ -72,7 +75,7 @@ def validated(build: Callable[[], Model]) -> Model:
 
 
 def _told(error: Any) -> FieldError:
-    field = ".".join(map(str, error["loc"])) or "body"
+    field = ".".join(map(str, error["loc"])) if error["loc"] else "body"
     shown = field.encode("ascii", "backslashreplace").decode()[:100]
     message = _SENTENCES.get(error["type"]) or str(error["msg"]).removeprefix("Value error, ")
     return FieldError(shown, message)

@@ -8,8 +8,6 @@ import pytest
 from pygments.style import StyleMeta
 
 from chatapp.web.markdown.code_style import BACKGROUNDS, DarkCode, LightCode, style_sheet
-from chatapp.web.markdown.highlighting import LANGUAGES, code_block
-from chatapp.web.markdown.limits import Budget
 
 STATIC = Path(__file__).parents[3] / "static"
 
@@ -45,8 +43,3 @@ def test_the_page_has_the_same_background() -> None:
     page = (STATIC / "style.css").read_text("utf-8")
     assert f"--code-paper: {BACKGROUNDS['light']};" in page
     assert f"--code-paper: {BACKGROUNDS['dark']};" in page
-
-
-@pytest.mark.parametrize("language", sorted(LANGUAGES))
-def test_every_language_is_known(language: str) -> None:
-    assert code_block("x = 1\n", language, Budget())

@@ -1,0 +1,112 @@
+"""The rounds: every load on every server in turn, so that a busy minute of the machine hits all of them."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.build import built
+from bench.contender import Contender
+from bench.load import Heard, Load, put
+from bench.process import PinnedProcess, cores, free_port
+
+SETTLE_S = 0.3
+"""Seconds after a load in which a server may finish what belongs to it, such as saving."""
+DIRECT = "no server"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One load on one server in one round."""
+
+    round: int
+    server: str
+    load: Load
+    heard: Heard
+    server_cpu_s: float
+    upstream_cpu_s: float
+
+    @property
+    def us_per_token(self) -> float:
+        """All that the server did in the load's time, requests and saving included."""
+        return self.server_cpu_s / self.heard.tokens * 1e6
+
+    @property
+    def us_per_message(self) -> float:
+        return self.server_cpu_s / self.heard.done * 1e6
+
+    @property
+    def server_share(self) -> float:
+        """Of one core."""
+        return self.server_cpu_s / self.heard.seconds
+
+    @property
+    def tools_share(self) -> float:
+        """Of the core that upstream and the load client have together."""
+        return (self.upstream_cpu_s + self.heard.cpu_s) / self.heard.seconds
+
+
+class Bench:
+    def __init__(self, folder: Path, contenders: Sequence[type[Contender]], loads: Sequence[Load]) -> None:
+        self._folder = folder
+        self._contenders = contenders
+        self._loads = loads
+        self._server_core, self._tools_core = cores()
+        self._upstream_port = free_port()
+
+    def run(self, rounds: int) -> list[Result]:
+        with ExitStack() as stack:
+            upstream = stack.enter_context(self._upstream())
+            servers = [(each, stack.enter_context(each.process())) for each in self._build()]
+            for contender, _ in servers:
+                contender.prepare()
+            self._warm_up(servers, upstream)
+            return [
+                self._measure(number, load, contender, process, upstream)
+                for number in range(1, rounds + 1)
+                for load in self._loads
+                for contender, process in [(None, None), *servers]
+            ]
+
+    def _upstream(self) -> PinnedProcess:
+        command = [str(built("upstream")), str(self._upstream_port), *(load.model for load in self._loads)]
+        return PinnedProcess(command, self._tools_core, self._upstream_port, self._folder / "upstream.log")
+
+    def _build(self) -> list[Contender]:
+        return [
+            each(self._folder, self._server_core, self._upstream_port, self._loads)
+            for each in self._contenders
+        ]
+
+    def _warm_up(self, servers: Sequence[tuple[Contender, PinnedProcess]], upstream: PinnedProcess) -> None:
+        short = min(self._loads, key=lambda load: load.tokens)
+        for contender, process in servers:
+            self._measure(0, short, contender, process, upstream)
+
+    def _measure(
+        self,
+        number: int,
+        load: Load,
+        contender: Contender | None,
+        process: PinnedProcess | None,
+        upstream: PinnedProcess,
+    ) -> Result:
+        name = contender.name if contender else DIRECT
+        sys.stderr.write(f"round {number}: {load.name}: {name}\n")
+        server_before, upstream_before = process.cpu_s() if process else 0.0, upstream.cpu_s()
+        heard = self._put(load, contender)
+        time.sleep(SETTLE_S)
+        server_cpu_s = process.cpu_s() - server_before if process else 0.0
+        return Result(number, name, load, heard, server_cpu_s, upstream.cpu_s() - upstream_before)
+
+    def _put(self, load: Load, contender: Contender | None) -> Heard:
+        if contender is not None:
+            port, path, headers = contender.port, contender.path, contender.headers
+            return put(load, self._tools_core, port, path, contender.body_file(load), headers)
+        body = self._folder / f"direct-{load.model}.json"
+        body.write_text(f'{{"model":"{load.model}","stream":true}}', "utf-8")
+        return put(load, self._tools_core, self._upstream_port, "/v1/chat/completions", body, {})

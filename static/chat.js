@@ -1,0 +1,137 @@
+// One conversation's page: sends messages, follows the turn that answers, and puts the saved form in its place.
+
+import { cancelTurn, finishedTurn, startTurn } from "./api.js";
+import { Composer } from "./composer.js";
+import { Messages } from "./messages.js";
+import { addConversation } from "./sidebar.js";
+import { TurnStream } from "./turn_stream.js";
+
+const RETRY_MS = 3000;
+
+export class Chat {
+  constructor(main) {
+    this.main = main;
+    this.sessionId = main.dataset.sessionId ?? null;
+    this.turn = null; // {id, cancelUrl, streamUrl} while one runs
+    this.messages = new Messages(main.querySelector("#messages"));
+    this.composer = new Composer(main.querySelector("#composer"), this.sessionId);
+    this.announcer = main.querySelector("#announcer");
+  }
+
+  start() {
+    this.composer.onSend = (message, clientMessageId) => this.send(message, clientMessageId);
+    this.composer.onStop = () => this.stop();
+    window.addEventListener("popstate", () => location.reload());
+    window.addEventListener("pageshow", (event) => event.persisted && location.reload());
+    this.messages.scrollToEnd();
+    this.resume();
+  }
+
+  /** The page was loaded in mid-answer: read the turn from its beginning. */
+  resume() {
+    const running = this.messages.running();
+    if (!running.length) return;
+    const { turnId, streamUrl, cancelUrl } = running[0].dataset;
+    for (const reply of running) this.messages.adopt(reply);
+    this.follow({ id: turnId, streamUrl, cancelUrl });
+  }
+
+  async send(message, clientMessageId) {
+    if (this.turn) {
+      this.composer.complain("The answer is still being written. Wait for its end, or stop it.");
+      return;
+    }
+    const own = this.messages.addOwn(message);
+    this.composer.posting(true);
+    try {
+      const started = await startTurn({ message, sessionId: this.sessionId, clientMessageId });
+      this.composer.accepted();
+      this.begin(started, message);
+    } catch (refusal) {
+      own.remove();
+      this.composer.refused(refusal);
+    } finally {
+      this.composer.posting(false);
+    }
+  }
+
+  begin(started, message) {
+    if (!this.sessionId) this.enter(started.session_id, message);
+    for (const { voice } of started.generations) this.messages.addReply(voice);
+    this.follow({
+      id: started.turn_id,
+      streamUrl: started.stream_url,
+      cancelUrl: `/api/v1/turns/${started.turn_id}/cancel`,
+    });
+  }
+
+  /** A new conversation has its address now, and its place in the list. */
+  enter(sessionId, message) {
+    this.sessionId = sessionId;
+    this.composer.moveTo(sessionId);
+    const title = addConversation(sessionId, message);
+    this.main.querySelector("#welcome")?.remove();
+    const heading = this.main.querySelector("h1");
+    heading.textContent = title;
+    heading.classList.remove("unseen");
+    document.title = document.title.replace(/^.* · /, `${title} · `);
+    history.pushState(null, "", `/c/${sessionId}`);
+  }
+
+  follow(turn) {
+    this.turn = turn;
+    this.composer.running(true);
+    this.announce("The answer is being written.");
+    const stream = new TurnStream(turn.streamUrl);
+    let fresh = true; // a stream that begins anew replays from the beginning
+    stream.onText = (voice, text) => {
+      if (fresh) this.messages.clear();
+      fresh = false;
+      this.messages.append(voice, text);
+    };
+    stream.onSnapshot = (generations) => {
+      fresh = false;
+      for (const { voice, text } of generations) this.messages.replace(voice, text);
+    };
+    stream.onFailure = (voice, sentence) => this.messages.fail(voice, sentence);
+    stream.onLost = (lost) => this.composer.warn(lost ? "The connection was lost. Trying again …" : "");
+    stream.onEnd = () => this.settle(turn);
+  }
+
+  /** The stream is over: the saved messages take the place of what was shown, unless it was not the end. */
+  async settle(turn) {
+    try {
+      const html = await finishedTurn(this.sessionId, turn.id);
+      if (!this.messages.swap(html)) throw new Error("still running");
+    } catch (problem) {
+      if (problem.signedOut) return this.leave(problem);
+      this.composer.warn("The connection was lost. Trying again …");
+      setTimeout(() => this.follow(turn), RETRY_MS);
+      return;
+    }
+    this.turn = null;
+    this.composer.warn("");
+    this.composer.running(false);
+    this.announce(this.messages.lastReply());
+  }
+
+  leave(refusal) {
+    this.turn = null;
+    this.messages.settle();
+    this.composer.running(false);
+    this.composer.refused(refusal);
+  }
+
+  async stop() {
+    if (!this.turn) return;
+    try {
+      await cancelTurn(this.turn.cancelUrl);
+    } catch (refusal) {
+      this.composer.refused(refusal);
+    }
+  }
+
+  announce(text) {
+    this.announcer.textContent = text;
+  }
+}
