@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 MODEL_VENV := .venv-model
 MODEL_PORT ?= 8001
-PIP := -m pip --disable-pip-version-check --no-input
+PIP := -m pip --disable-pip-version-check --no-input --quiet
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
 
 .DEFAULT_GOAL := help
@@ -52,14 +52,17 @@ install-test: $(VENV)/requirements-test.stamp
 
 # The stamps make an install happen only when its lock, or the environment itself, is new.
 $(VENV)/requirements.stamp: requirements.txt | $(BIN)/python
+	@echo "Installing requirements.txt into $(VENV) ..."
 	@$(BIN)/python $(PIP) install --require-hashes --only-binary :all: -r requirements.txt
 	@touch $@
 
 $(VENV)/requirements-test.stamp: requirements-test.txt $(VENV)/requirements.stamp
+	@echo "Installing requirements-test.txt into $(VENV) ..."
 	@$(BIN)/python $(PIP) install --require-hashes --only-binary :all: -r requirements.txt -r requirements-test.txt
 	@touch $@
 
 $(MODEL_VENV)/requirements.stamp: deploy/local-model-requirements.txt | $(MODEL_VENV)/bin/python
+	@echo "Installing deploy/local-model-requirements.txt into $(MODEL_VENV); llama.cpp is compiled, for minutes ..."
 	@$(MODEL_VENV)/bin/python $(PIP) install --require-hashes -r deploy/local-model-requirements.txt
 	@touch $@
 

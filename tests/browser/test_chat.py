@@ -76,6 +76,7 @@ def test_a_message_while_the_answer_is_written_elsewhere(reader: Reader) -> None
     reader.wait_for_the_end()
     other = Reader(reader.context, reader.server)
     other.page.goto(reader.page.url)
+    reader.page.bring_to_front()  # a hidden tab draws no frames
     reader.send(LONG)
     reader.sizes_until(lambda: len(reader.answer.text_content() or ""), 2)
     other.send("And me?")
