@@ -64,6 +64,9 @@ class Upstream:
         # A proxy for the outer world has no business on the way to a simulator in this process.
         http = http_client(settings, trust_env=not self.simulated, pool_s=pool_s)
         self._client = _client(_address(settings, base_url), self._key, http)
+        # The client asks the platform for its name when it first makes headers, which starts a process and waits
+        # for it: once, here, and not in every one of the first messages at the same time.
+        _ = self._client.default_headers
 
     def open(self, request: UpstreamRequest, attempts: Attempts | None = None) -> Reply:
         """Asks for an answer and returns it once upstream begins to give it. Raises UpstreamFailure.

@@ -36,7 +36,8 @@ class Body(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, populate_by_name=False)
 
 
-def _text(value: str) -> str:
+def plain_text(value: str) -> str:
+    """`value`, if both databases can hold it: no U+0000, and no lone surrogate, which exact types let through."""
     if "\0" in value:
         raise ValueError("This text must not contain the character U+0000.")
     if not is_text(value):
@@ -44,8 +45,8 @@ def _text(value: str) -> str:
     return value
 
 
-Text = Annotated[str, AfterValidator(_text)]
-"""Text that both databases can hold: neither U+0000 nor a lone surrogate, which exact types let through."""
+Text = Annotated[str, AfterValidator(plain_text)]
+"""Text of any length."""
 
 
 def read_body() -> None:

@@ -8,7 +8,7 @@ from flask import Flask, Request, g, request, session
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
 
 from chatapp.accounts.account import Account
-from chatapp.errors import Unauthorized
+from chatapp.errors import Unauthorized, Unavailable
 from chatapp.web.refusal import refused
 from chatapp.web.services import services
 from chatapp.web.session import Session
@@ -34,6 +34,15 @@ def current_account() -> Account:
     if not current_user.is_authenticated:
         raise Unauthorized
     return cast(Account, current_user.account)
+
+
+def account_if_known() -> Account | None:
+    """Who is signed in, as far as it can be told: a page that says what is wrong must not fail in turn."""
+    try:
+        return cast(Account, current_user.account) if current_user.is_authenticated else None
+    except Unavailable:
+        browser_session().stop_looking()
+        return None
 
 
 def signed_in_by_cookie() -> bool:
@@ -81,4 +90,5 @@ def init_identity(app: Flask) -> None:
     manager.session_protection = None
     manager.user_loader(_by_session)
     manager.request_loader(_by_request)
-    manager.init_app(app)
+    # Not init_app: it would also look into the session after every answer, for a cookie that we never set.
+    app.login_manager = manager  # type: ignore[attr-defined]

@@ -54,6 +54,10 @@ class Session(SessionMixin):
         self._load()
         self._ended, self._account, self._data = True, None, {}
 
+    def stop_looking(self) -> None:
+        """For the rest of this request the session is empty, unless it was found before."""
+        self._data = self._data or {}
+
     def cookie_after(self) -> str | None:
         """What the cookie must hold now: None to leave it, empty to remove it."""
         if self._wanted is not None:

@@ -7,24 +7,29 @@ from typing import Annotated, Any
 
 from flask import Blueprint, Response
 from flask import jsonify as answer
-from pydantic import StringConstraints
+from pydantic import AfterValidator, StringConstraints
 
 from chatapp.store.conversation import TITLE_LENGTH
 from chatapp.turns.conversations import Place
 from chatapp.web.api.page import asked_limit, asked_message, asked_place, cursor_of, listed
-from chatapp.web.body import Body, Text, parsed
+from chatapp.web.body import Body, parsed, plain_text
 from chatapp.web.identity import current_account
 from chatapp.web.services import services
 
 blueprint = Blueprint("conversation", __name__, url_prefix="/api/v1/conversations")
 
 
+Title = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=TITLE_LENGTH),
+    AfterValidator(plain_text),
+]
+
+
 class ChangeBody(Body):
     """What may be changed; a field that is absent stays as it is."""
 
-    title: Annotated[
-        Text, StringConstraints(strip_whitespace=True, min_length=1, max_length=TITLE_LENGTH)
-    ] = ""
+    title: Title = ""
     pinned: bool = False
     archived: bool = False
 

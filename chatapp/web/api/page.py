@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from flask import Response, jsonify, request
@@ -32,12 +31,12 @@ def asked_place() -> Place | None:
         return None
     try:
         moment, _, session_id = base64.urlsafe_b64decode(written.encode()).decode().partition(" ")
-        place = Place(datetime.fromisoformat(moment), session_id)
-    except (binascii.Error, ValueError):
+        updated_at = datetime.fromisoformat(moment)
+        if updated_at.tzinfo is None or "\0" in session_id:
+            raise _bad_cursor()
+        return Place(updated_at.astimezone(UTC), session_id)
+    except (ValueError, OverflowError):
         raise _bad_cursor() from None
-    if place.updated_at.tzinfo is None or "\0" in session_id:
-        raise _bad_cursor()
-    return place
 
 
 def cursor_of(place: Place) -> str:

@@ -7,7 +7,7 @@ import re
 from markupsafe import Markup
 
 from chatapp.web.markdown.formulas import DisplayMath, Reading
-from chatapp.web.markdown.renderer import render
+from chatapp.web.markdown.renderer import render_once
 
 _FENCE = re.compile(r"(`{3,})[^`]*$|(~{3,})")
 _MARKER = re.compile(r"(?:[-+*]|\d{1,9}[.)])(?=[ \t]|$)")
@@ -158,7 +158,7 @@ class BlockStream:
         lines, self._block = self._block, []
         self._fence, self._formula = "", None
         self._item_indent, self._clings, self._undecided = 0, False, False
-        html = render("\n".join([*lines, ""])) if lines else Markup()
+        html = render_once("\n".join([*lines, ""])) if lines else Markup()
         return [html] if html.strip() else []
 
 

@@ -26,9 +26,12 @@ _UNENCODABLE = re.compile("[\ud800-\udfff]")
 
 def render(source: str) -> Markup:
     """The HTML of `source`. Never raises; whatever the text, nothing in the answer runs or loads anything."""
-    if len(source) > MAX_SOURCE:
-        return as_plain_text(source)
-    return _remembered(source) if len(source) <= CACHED_SOURCE else _rendered(source)
+    return _remembered(source) if len(source) <= CACHED_SOURCE else render_once(source)
+
+
+def render_once(source: str) -> Markup:
+    """The same for what will not be asked for again, such as a part of a reply."""
+    return _rendered(source) if len(source) <= MAX_SOURCE else as_plain_text(source)
 
 
 def as_plain_text(source: str) -> Markup:
@@ -39,7 +42,7 @@ def as_plain_text(source: str) -> Markup:
 
 @lru_cache(maxsize=256)
 def _remembered(source: str) -> Markup:
-    return _rendered(source)
+    return render_once(source)
 
 
 def _rendered(source: str) -> Markup:

@@ -1,0 +1,5 @@
+"""The pages. Importing this package gives the blueprint its views."""
+
+from chatapp.web.pages import account, conversation
+
+__all__ = ["account", "conversation"]

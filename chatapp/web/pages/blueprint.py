@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Blueprint
-from flask_login import current_user
 
 from chatapp.web.access import csrf_token
+from chatapp.web.identity import account_if_known
 from chatapp.web.services import services
 
 blueprint = Blueprint("pages", __name__)
@@ -15,10 +15,9 @@ blueprint = Blueprint("pages", __name__)
 
 def template_values() -> dict[str, Any]:
     """`user` (or None), `csrf_token()`, whether the model is simulated, and whether people may register."""
-    user = current_user.account if current_user and current_user.is_authenticated else None
     settings = services().settings
     return {
-        "user": user,
+        "user": account_if_known(),
         "csrf_token": csrf_token,
         "simulated": settings.simulated,
         "registration_open": settings.registration_open,

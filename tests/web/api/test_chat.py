@@ -78,13 +78,15 @@ def simulator() -> Iterator[SimulatorServer]:
 
 
 @pytest.fixture
-def faulty(make_app: MakeApp, simulator: SimulatorServer) -> Flask:
+def faulty(request: pytest.FixtureRequest, make_app: MakeApp, simulator: SimulatorServer) -> Flask:
+    """Fails when it is asked to. It is impatient only where the failure is that nothing comes."""
+    scenario = getattr(request.node, "callspec", None) and request.node.callspec.params.get("scenario")
     return make_app(
         OPENAI_BASE_URL=simulator.base_url,
         CHATAPP_MODELS=MODELS,
         CHATAPP_FAULTS="1",
-        CHATAPP_FIRST_TOKEN_S="0.5",
-        CHATAPP_SILENCE_S="0.3",
+        CHATAPP_FIRST_TOKEN_S="0.2" if scenario == "timeout" else "30",
+        CHATAPP_SILENCE_S="0.2" if scenario == "silent" else "30",
     )
 
 

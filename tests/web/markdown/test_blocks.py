@@ -139,7 +139,7 @@ def test_everything_is_rendered_once(line: str, monkeypatch: pytest.MonkeyPatch)
         rendered.append(len(source))
         return Markup()
 
-    monkeypatch.setattr(blocks, "render", counting)
+    monkeypatch.setattr(blocks, "render_once", counting)
     text = f"{line}\n" * 20_000
     streamed([text[begin : begin + 7] for begin in range(0, len(text), 7)])
     assert sum(rendered) <= len(text) + 2 * len(rendered)
