@@ -44,7 +44,7 @@ bench: install ## measure what a token costs beside nginx and a plain view (BENC
 local-model: $(MODEL_VENV)/requirements.stamp ## serve a small real model for development (compiles for minutes)
 	@echo "OPENAI_BASE_URL=http://127.0.0.1:$(MODEL_PORT)/v1 OPENAI_API_KEY=local CHATAPP_DEFAULT_MODEL=smollm2 make run"
 	@exec $(MODEL_VENV)/bin/python -m llama_cpp.server --interrupt_requests false --host 127.0.0.1 \
-		--port $(MODEL_PORT) --model_alias smollm2 \
+		--port $(MODEL_PORT) --model_alias smollm2 --chat_format chatml \
 		--model "$$($(MODEL_VENV)/bin/python deploy/local_model.py)"
 
 install: $(VENV)/requirements.stamp

@@ -24,6 +24,9 @@ from chatapp.errors import ConfigurationError
 SECRET_LENGTH = 32
 """Characters that a secret must have at least."""
 
+MODEL_NAME = re.compile(r"[A-Za-z0-9._:/@+-]{1,128}")
+"""The shape of a model's name."""
+
 _ORIGIN = re.compile(r"https?://[^/\s,*]+")
 _DATABASES = ("sqlite:///", "postgresql+psycopg://")
 
@@ -49,7 +52,7 @@ class Settings(BaseModel):
     openai_api_key: SecretStr | None = Field(None, alias="OPENAI_API_KEY")
     openai_base_url: str | None = Field(None, alias="OPENAI_BASE_URL", pattern=r"^https?://\S+$")
     heartbeat_ms: int = Field(10_000, alias="OPENAI_SSE_HEARTBEAT_MS", ge=50, le=3_600_000)
-    default_model: str = Field("gpt-6-luna", alias="CHATAPP_DEFAULT_MODEL", min_length=1, max_length=128)
+    default_model: str = Field("gpt-6-luna", alias="CHATAPP_DEFAULT_MODEL")
     models: tuple[str, ...] = Field((), alias="CHATAPP_MODELS")
     temperature: float | None = Field(None, alias="CHATAPP_TEMPERATURE", ge=0, le=2)
     max_output_tokens: int = Field(2000, alias="CHATAPP_MAX_OUTPUT_TOKENS", ge=1, le=1_000_000)
@@ -87,6 +90,14 @@ class Settings(BaseModel):
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
+
+    @field_validator("models", "default_model")
+    @classmethod
+    def _well_formed(cls, value: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        for name in (value,) if isinstance(value, str) else value:
+            if not MODEL_NAME.fullmatch(name):
+                raise ValueError("a model's name has 1 to 128 of A-Z, a-z, 0-9 and ._:/@+-")
+        return value
 
     @field_validator("cors_origins")
     @classmethod

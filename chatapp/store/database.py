@@ -91,6 +91,12 @@ class Database:
         with _translated(), Session(self._writing, expire_on_commit=False) as session, session.begin():
             yield session
 
+    @contextmanager
+    def connect(self) -> Iterator[Connection]:
+        """A bare connection, for migrations."""
+        with _translated(), self.engine.connect() as connection:
+            yield connection
+
     def check(self) -> None:
         """Raises DatabaseUnavailable unless a query works."""
         with self.read() as session:

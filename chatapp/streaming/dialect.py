@@ -69,9 +69,11 @@ class PlainDialect:
     def frame(self, log_id: bytes, seq: int, event: Event) -> bytes:
         match event.name:
             case "token":
-                data = {"content": event.data["text"]}
+                data: dict[str, object] = {"content": event.data["text"]}
             case "snapshot":
-                data = {"content": "".join(each["text"] for each in event.data["generations"])}
+                # Clients that append alone would double the text; those that look for `replace` do not.
+                text = "".join(each["text"] for each in event.data["generations"])
+                data = {"content": text, "replace": True}
             case "failure":
                 data = {"error": event.data["message"]}
             case "done":

@@ -83,6 +83,11 @@ class Answering:
             self._recovery.run()
             self._opened = True
 
+    @property
+    def busy(self) -> bool:
+        """Whether a turn still runs in this process."""
+        return bool(self._running.running())
+
     def drain(self) -> None:
         """Takes no new turns from now on."""
         if self._tickers:

@@ -64,7 +64,7 @@ class TurnRecord:
         )
         rows = [{"row": each.message_id, "saved": each.saved, "text": each.text} for each in texts]
         with self._database.write() as session:
-            grown = sum(_matched(session.connection().execute(grow, row)) for row in rows)
+            grown = _matched(session.connection().execute(grow, rows))
         return grown == len(rows)
 
     def replace(self, message_id: str, text: str) -> None:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
-from chatapp.config import Settings
-
-_WELL_FORMED = re.compile(r"[A-Za-z0-9._:/@+-]{1,128}")
+from chatapp.config import MODEL_NAME, Settings
 
 
 def well_formed(model: str) -> bool:
     """Whether `model` can be a model's name at all."""
-    return _WELL_FORMED.fullmatch(model) is not None
+    return MODEL_NAME.fullmatch(model) is not None
 
 
 class Catalogue:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 
-from flask import Flask
+from flask import Flask, Response, request
 from flask_cors import CORS
+
+from chatapp.web.error_answers import is_api
+from chatapp.web.refusal import refused
 
 _METHODS = ["GET", "POST", "PATCH", "DELETE", "OPTIONS"]
 _ALLOWED = [
@@ -28,6 +31,8 @@ _EXPOSED = [
 
 
 def init_cors(app: Flask, origins: tuple[str, ...]) -> None:
+    # Registered before the extension, so that it runs after it.
+    app.after_request(_tell)
     if not origins:
         return
     # The extension reads an origin with certain characters as a pattern: give it patterns that match whole.
@@ -42,3 +47,13 @@ def init_cors(app: Flask, origins: tuple[str, ...]) -> None:
         supports_credentials=True,
         vary_header=True,
     )
+
+
+def _tell(response: Response) -> Response:
+    """Says that the answer depends on the origin, also to one that is not listed, and logs that one."""
+    if is_api():
+        response.vary.add("Origin")
+        origin = request.headers.get("Origin")
+        if origin and origin.partition("://")[2] != request.host and not response.access_control_allow_origin:
+            refused("origin", "not listed")
+    return response

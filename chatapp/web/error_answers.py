@@ -9,6 +9,7 @@ from werkzeug.exceptions import HTTPException, InternalServerError
 
 from chatapp.errors import ChatappError, Unauthorized, Unavailable, ValidationFailed
 from chatapp.telemetry.log import logger
+from chatapp.web.identity import browser_session
 from chatapp.web.request_id import request_id
 
 _API = ("/api/", "/generations/")
@@ -27,9 +28,11 @@ def init_error_answers(app: Flask) -> None:
 
 
 def _answer(error: ChatappError) -> Response:
-    if isinstance(error, Unauthorized) and not _is_api():
+    if isinstance(error, Unauthorized) and not is_api():
         wanted = request.full_path.rstrip("?") if request.method == "GET" else None
         return make_response(redirect(url_for("pages.sign_in", next=wanted), 303))
+    if isinstance(error, Unavailable):
+        browser_session().set_aside()  # the page that says so must not need what is away
     fields = [{"field": each.field, "message": each.message} for each in _fields(error)]
     response = _told(error.status, error.error_code, error.message, fields)
     if isinstance(error, Unavailable):
@@ -58,12 +61,13 @@ def _fields(error: ChatappError) -> Any:
     return error.errors if isinstance(error, ValidationFailed) else ()
 
 
-def _is_api() -> bool:
+def is_api() -> bool:
+    """Whether this request is one of the API's, which never gets HTML."""
     return request.path.startswith(_API)
 
 
 def _told(status: int, code: str, message: str, fields: list[dict[str, str]]) -> Response:
-    if not _is_api():
+    if not is_api():
         page = render_template("error.html", status=status, message=message, request_id=request_id())
         return make_response(page, status)
     body: dict[str, Any] = {"code": code, "message": message, "request_id": request_id()}

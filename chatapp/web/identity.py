@@ -92,3 +92,5 @@ def init_identity(app: Flask) -> None:
     manager.request_loader(_by_request)
     # Not init_app: it would also look into the session after every answer, for a cookie that we never set.
     app.login_manager = manager  # type: ignore[attr-defined]
+    # Where that cookie is there, the extension asks no bearer token; another application's may have its name.
+    app.config["REMEMBER_COOKIE_NAME"] = "chatapp_remembers_nobody"

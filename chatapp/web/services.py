@@ -34,6 +34,11 @@ class Services:
         """Called by the server once its worker can serve; a second call does nothing."""
         self.answering.start()
 
+    @property
+    def busy(self) -> bool:
+        """Whether a turn still runs here, with or without a reader."""
+        return self.answering.busy
+
     def drain(self) -> None:
         """Called when the worker is told to end: no new turns from now on."""
         self.answering.drain()

@@ -35,6 +35,7 @@ class Session(SessionMixin):
         self._account: Account | None = None
         self._wanted: Account | None = None
         self._ended = False
+        self._set_aside = False
         self.modified = False
 
     @property
@@ -58,8 +59,14 @@ class Session(SessionMixin):
         """For the rest of this request the session is empty, unless it was found before."""
         self._data = self._data or {}
 
+    def set_aside(self) -> None:
+        """For this answer nobody is signed in, and the cookie stays as it is: its row cannot be read."""
+        self._set_aside, self._account, self._data = True, None, {}
+
     def cookie_after(self) -> str | None:
         """What the cookie must hold now: None to leave it, empty to remove it."""
+        if self._set_aside:
+            return None
         if self._wanted is not None:
             self._end_row()
             return _SIGNED_IN + self._sessions.create(self._wanted, self._data or {})

@@ -71,7 +71,7 @@ def test_the_plain_dialect_says_content_error_and_done() -> None:
 def test_the_plain_dialect_replaces_by_content_and_keeps_quiet_about_the_rest() -> None:
     standing = {"generation_id": "g", "voice": "seeker", "text": "all", "status": "streaming"}
     told = PLAIN.frame(b"k", 1, Event("snapshot", {"generations": [standing]}))
-    assert read([told]).frames[0].json() == {"content": "all"}
+    assert read([told]).frames[0].json() == {"content": "all", "replace": True}
     assert PLAIN.frame(b"k", 1, usage(1, 2, None, "m")) == b""
 
 

@@ -47,6 +47,19 @@ def test_an_addition_of_unknown_outcome_is_put_right(database_url: str, tmp_path
         assert here.replies(turn.session_id)[0].content == "añ🌍bc"
 
 
+def test_one_addition_of_many_that_does_not_fit_is_noticed(database_url: str, tmp_path: Path) -> None:
+    with (
+        ScriptedUpstream([STREAM_HEAD, End.HANG]) as upstream,
+        house(database_url, tmp_path / "data", upstream.base_url) as here,
+    ):
+        ids = [here.start().generations[0].message_id for _ in range(3)]
+        record = TurnRecord(here.database, "an owner")
+        assert record.add([TextSoFar(each, 0, "a") for each in ids])
+        assert not record.add(
+            [TextSoFar(each, saved, "b") for each, saved in zip(ids, (1, 0, 1), strict=True)]
+        )
+
+
 TEXTS = st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=5), max_size=5)
 
 

@@ -11,7 +11,7 @@ from chatapp.turns.running_turn import RunningTurn
 from chatapp.web.api.message_body import ChatBody, PlainBody
 from chatapp.web.body import parsed
 from chatapp.web.services import services
-from chatapp.web.streams.answer import stream
+from chatapp.web.streams.answer import bound_stream
 
 blueprint = Blueprint("chat", __name__, url_prefix="/api")
 
@@ -53,4 +53,4 @@ def log_received(new: NewTurn) -> None:
 def _streamed(new: NewTurn, dialect: Dialect) -> Response:
     log_received(new)
     committed, turn = services().answering.turns.begin(new)
-    return stream(turn, EVENTS if len(new.voices) > 1 else dialect, committed.session_id)
+    return bound_stream(turn, EVENTS if len(new.voices) > 1 else dialect, committed.session_id)

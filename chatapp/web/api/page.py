@@ -24,9 +24,9 @@ def asked_limit() -> int:
     return int(written)
 
 
-def asked_place() -> Place | None:
-    """The end of the page before this one. Raises ValidationFailed."""
-    written = request.args.get("cursor")
+def asked_place(name: str = "cursor") -> Place | None:
+    """The end of the page before this one, from the query's `name`. Raises ValidationFailed."""
+    written = request.args.get(name)
     if not written:
         return None
     try:

@@ -7,6 +7,13 @@ from markupsafe import Markup, escape
 from chatapp.streaming.event import Event
 from chatapp.web.markdown.blocks import BlockStream
 
+ENDING_NOTES = {
+    "cancelled": "Stopped here.",
+    "length": "The answer reached its length limit.",
+    "content_filter": "The provider's content filter ended this answer.",
+}
+"""What a page says of a reply that is not whole, by its finish reason."""
+
 
 class BlocksDialect:
     """For one reader: it remembers the block that is still being written."""
@@ -36,5 +43,9 @@ class BlocksDialect:
                 sentence = Markup('<p class="failure">{}</p>\n').format(escape(event.data["message"]))
                 return [*self._blocks.finish(), sentence]
             case "done":
-                return self._blocks.finish()
+                return [*self._blocks.finish(), *self._note(event.data["finish_reason"])]
         return []
+
+    def _note(self, finish_reason: str) -> list[Markup]:
+        note = ENDING_NOTES.get(finish_reason)
+        return [Markup('<p class="message-note">{}</p>\n').format(note)] if note else []

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import Response, redirect, render_template, request, url_for
 from markupsafe import Markup
 from werkzeug import Response as BaseResponse
 
 from chatapp.errors import ChatappError, Conflict, Unavailable, ValidationFailed
+from chatapp.turns.conversations import Place
 from chatapp.turns.running_turn import RunningTurn
 from chatapp.turns.turns import FollowedTurn
 from chatapp.web.api.chat import log_received
 from chatapp.web.api.message_body import ChatBody
+from chatapp.web.api.page import asked_place, cursor_of
 from chatapp.web.body import validated
 from chatapp.web.identity import current_account
 from chatapp.web.pages.blocks_dialect import BlocksDialect
@@ -113,13 +116,14 @@ def _page(found: Any, *, running: FollowedTurn | None = None, **values: Any) -> 
     before = request.args.get("before", "~")
     rows = conversations.latest_messages(user_id, session_id, _MESSAGES + 1, before) if found else []
     more, rows = len(rows) > _MESSAGES, rows[-_MESSAGES:]
-    listed = conversations.list(user_id, _SIDEBAR)
+    listed = conversations.list(user_id, _SIDEBAR + 1, asked_place("older"))
     older = url_for("pages.conversation", session_id=session_id, before=rows[0].id) if more else None
     shown: dict[str, Any] = {
         "conversation": found,
-        "conversations": [shown_conversation(row, session_id) for row in listed],
+        "conversations": [shown_conversation(row, session_id) for row in listed[:_SIDEBAR]],
         "messages": [shown_message(row) for row in rows],
         "older_url": older,
+        "next_conversations_url": _older_conversations(listed),
         "running_turn": _shown_turn(running) if running else None,
         "live_blocks": None,
         "client_message_id": secrets.token_urlsafe(16),
@@ -127,6 +131,14 @@ def _page(found: Any, *, running: FollowedTurn | None = None, **values: Any) -> 
         "form_error": None,
     }
     return render_template("chat.html", **{**shown, **values})
+
+
+def _older_conversations(listed: Sequence[Any]) -> str | None:
+    """Where the sidebar goes on, when there is more than it shows."""
+    if len(listed) <= _SIDEBAR:
+        return None
+    last = listed[_SIDEBAR - 1]
+    return f"{request.path}?{urlencode({'older': cursor_of(Place(last.updated_at, last.session_id))})}"
 
 
 def _shown_turn(turn: FollowedTurn) -> ShownTurn:

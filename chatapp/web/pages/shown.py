@@ -6,9 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import gevent
 from markupsafe import Markup, escape
 
 from chatapp.web.markdown.renderer import render
+
+_SHORT = 8192
+"""Characters that are rendered on the spot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,7 @@ def shown_message(row: Any) -> ShownMessage:
         id=row.id,
         role=row.role,
         content=row.content,
-        html=render(row.content) if is_reply and not running else escape(row.content),
+        html=_rendered(row.content) if is_reply and not running else escape(row.content),
         status=row.status or "complete",
         voice=row.voice,
         model=row.model,
@@ -52,6 +56,14 @@ def shown_message(row: Any) -> ShownMessage:
         error_sentence=row.error_message,
         created_at=row.created_at,
     )
+
+
+def _rendered(source: str) -> Markup:
+    """The reply as HTML; a long one in a native thread, because a hostile one takes most of a second."""
+    if len(source) <= _SHORT:
+        return render(source)
+    html: Markup = gevent.get_hub().threadpool.apply(render, (source,))
+    return html
 
 
 def shown_conversation(row: Any, current: str | None) -> ShownConversation:

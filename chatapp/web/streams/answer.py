@@ -30,7 +30,17 @@ def asked_position() -> str | None:
     return request.headers.get("Last-Event-ID") or request.args.get("last_event_id") or None
 
 
-def stream(turn: FollowedTurn, dialect: Dialect, session_id: str | None = None) -> Response:
+def bound_stream(turn: FollowedTurn, dialect: Dialect, session_id: str) -> Response:
+    """The answer to who sent the message: when the last such connection has gone, so has the generation."""
+    response = stream(turn, dialect)
+    response.headers["X-Session-Id"] = session_id
+    if isinstance(turn, RunningTurn) and turn.bound:
+        turn.join()
+        response.call_on_close(turn.leave)
+    return response
+
+
+def stream(turn: FollowedTurn, dialect: Dialect) -> Response:
     """The answer that follows `turn` from where the reader says it stands; 204 when it has everything."""
     written = asked_position()
     position = Position.parse(written)
@@ -42,11 +52,6 @@ def stream(turn: FollowedTurn, dialect: Dialect, session_id: str | None = None) 
     response = Response(frames, mimetype="text/event-stream", headers=HEADERS)
     response.headers["Content-Type"] = "text/event-stream; charset=utf-8"
     response.headers["X-Turn-Id"] = turn.id
-    if session_id is not None:
-        response.headers["X-Session-Id"] = session_id
-    if isinstance(turn, RunningTurn) and turn.bound:
-        turn.join()
-        response.call_on_close(turn.leave)
     return response
 
 
