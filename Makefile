@@ -10,7 +10,7 @@ PIP := -m pip --disable-pip-version-check --no-input --quiet
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lock bench local-model install install-test
+.PHONY: help run test check lock bench screenshot local-model install install-test
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -40,6 +40,9 @@ lock: ## compile requirements*.txt anew
 
 bench: install ## measure what a token costs beside nginx and a plain view (BENCH="--rounds 5")
 	@$(BIN)/python -m bench $(BENCH)
+
+screenshot: install-test ## take the README's picture anew
+	@CHATAPP_SCREENSHOT=docs/screenshot.png $(BIN)/python -m pytest tests/browser/test_screenshot.py
 
 local-model: $(MODEL_VENV)/requirements.stamp ## serve a small real model for development (compiles for minutes)
 	@echo "OPENAI_BASE_URL=http://127.0.0.1:$(MODEL_PORT)/v1 OPENAI_API_KEY=local CHATAPP_DEFAULT_MODEL=smollm2 make run"
