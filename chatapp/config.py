@@ -27,6 +27,7 @@ SECRET_LENGTH = 32
 MODEL_NAME = re.compile(r"[A-Za-z0-9._:/@+-]{1,128}")
 """The shape of a model's name."""
 
+_KEY = re.compile(r"[!-~]+")
 _ORIGIN = re.compile(r"https?://[^/\s,*]+")
 _DATABASES = ("sqlite:///", "postgresql+psycopg://")
 
@@ -99,6 +100,13 @@ class Settings(BaseModel):
                 raise ValueError("a model's name has 1 to 128 of A-Z, a-z, 0-9 and ._:/@+-")
         return value
 
+    @field_validator("openai_api_key")
+    @classmethod
+    def _one_word(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not _KEY.fullmatch(value.get_secret_value()):
+            raise ValueError("a key has visible ASCII characters only")
+        return value
+
     @field_validator("cors_origins")
     @classmethod
     def _whole_origins(cls, value: Origins) -> Origins:
@@ -154,9 +162,12 @@ def _with_files(environ: Mapping[str, str]) -> dict[str, Any]:
 
 def _read_secret(name: str, path: Path) -> str:
     try:
-        return path.read_text("utf-8").strip()
+        value = path.read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{name}_FILE cannot be read: {type(error).__name__}.") from None
+    if not value:
+        raise ConfigurationError(f"{name}_FILE names an empty file.")
+    return value
 
 
 def _one_line(error: ValidationError) -> str:

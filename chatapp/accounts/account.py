@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import InstrumentedAttribute
 
 from chatapp.accounts.password import hash_password, verify_password
 from chatapp.errors import FieldError, Unauthorized, ValidationFailed
@@ -62,16 +63,16 @@ class Accounts:
 
     def with_password(self, email: str, password: str) -> Account | None:
         """Whose e-mail and password these are, or None. Takes as long for an unknown e-mail as for a known."""
-        found = self._find(User.email == email.strip().lower())
+        found = self._find(User.email, email.strip().lower())
         matches = verify_password(found[1] if found else None, password)
         return found[0] if found and matches else None
 
     def by_email(self, email: str) -> Account | None:
-        found = self._find(User.email == email.strip().lower())
+        found = self._find(User.email, email.strip().lower())
         return found[0] if found else None
 
     def by_id(self, user_id: str) -> Account | None:
-        found = self._find(User.id == user_id)
+        found = self._find(User.id, user_id)
         return found[0] if found else None
 
     def are_there_any(self) -> bool:
@@ -94,8 +95,10 @@ class Accounts:
             living = (ApiToken.user_id == account.id) & ApiToken.revoked_at.is_(None)
             session.execute(update(ApiToken).where(living).values(revoked_at=moment))
 
-    def _find(self, condition: ColumnElement[bool]) -> tuple[Account, str] | None:
-        query = select(*COLUMNS, User.password_hash).where(condition, User.disabled_at.is_(None))
+    def _find(self, column: InstrumentedAttribute[str], value: str) -> tuple[Account, str] | None:
+        if not is_text(value):
+            return None  # PostgreSQL would refuse the question
+        query = select(*COLUMNS, User.password_hash).where(column == value, User.disabled_at.is_(None))
         with self._database.read() as session:
             row = session.execute(query).one_or_none()
         return (Account(*row[:4]), row[4]) if row else None

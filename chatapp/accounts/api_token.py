@@ -7,11 +7,11 @@ with the same secret has no row, and lives by its claims alone.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import jwt
-from sqlalchemy import ColumnElement, insert, or_, select
+from sqlalchemy import bindparam, insert, or_, select
 
 from chatapp.accounts.account import COLUMNS, Account, is_text
 from chatapp.store.account import ApiToken, User
@@ -22,6 +22,20 @@ from chatapp.store.identifier import new_id
 AUDIENCE = "authenticated"
 ISSUER = "chatapp"
 LIFETIME = timedelta(days=30)
+
+# The user whom `sub` names, or `email` where `sub` names nobody; two rows when they name two people.
+_HOLDER = (
+    select(
+        *COLUMNS,
+        User.password_changed_at,
+        User.disabled_at,
+        ApiToken.jti,
+        ApiToken.revoked_at,
+        ApiToken.user_id.label("owner_id"),
+    )
+    .outerjoin(ApiToken, ApiToken.jti == bindparam("jti"))
+    .where(or_(User.id == bindparam("sub"), User.email == bindparam("email")))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +80,15 @@ class ApiTokens:
     def account(self, token: str) -> Account | None:
         """Whose token this is, or None when it is worthless for any reason."""
         claims = self._claims(token)
-        holder = self._holder(claims) if claims else None
-        if claims is None or holder is None:
+        if claims is None:
             return None
-        account, password_changed_at = holder
-        return account if self._lives(claims, account, password_changed_at) else None
+        wanted = {name: _text(claims.get(name)) for name in ("sub", "email", "jti")}
+        wanted["email"] = wanted["email"].strip().lower()
+        with self._database.read() as session:
+            holders = session.connection().execute(_HOLDER, wanted).all()
+        if len(holders) != 1 or not _lives(claims, holders[0]):
+            return None
+        return Account(*holders[0][:4])
 
     def _claims(self, token: str) -> dict[str, Any] | None:
         try:
@@ -85,36 +103,22 @@ class ApiTokens:
             return None
         return claims
 
-    def _holder(self, claims: dict[str, Any]) -> tuple[Account, datetime | None] | None:
-        """The user whom `sub` names, or `email` where `sub` names nobody; None when they name two people."""
-        subject, email = claims.get("sub"), claims.get("email")
-        wanted: list[ColumnElement[bool]] = []
-        if isinstance(subject, str) and is_text(subject):
-            wanted.append(User.id == subject)
-        if isinstance(email, str) and is_text(email):
-            wanted.append(User.email == email.strip().lower())
-        if not wanted:
-            return None
-        query = select(*COLUMNS, User.password_changed_at, User.disabled_at).where(or_(*wanted))
-        with self._database.read() as session:
-            rows = session.execute(query).all()
-        if len(rows) != 1 or rows[0].disabled_at is not None:
-            return None
-        return Account(*rows[0][:4]), rows[0].password_changed_at
 
-    def _lives(self, claims: dict[str, Any], account: Account, changed_at: datetime | None) -> bool:
-        """Whether neither a revocation nor a change of password has ended the token."""
-        jti, issued = claims.get("jti"), claims.get("iat")
-        row = self._row(jti) if isinstance(jti, str) and is_text(jti) else None
-        if row is not None:
-            return row.revoked_at is None and row.user_id == account.id
-        if claims.get("iss") == ISSUER:
-            return False
-        if changed_at is None:
-            return True
-        # `iat` may be in whole seconds: what was issued in the second of the change is taken as older.
-        return isinstance(issued, int | float) and int(issued) > changed_at.timestamp()
+def _lives(claims: dict[str, Any], holder: Any) -> bool:
+    """Whether neither a revocation, nor a change of password, nor an administrator has ended the token."""
+    if holder.disabled_at is not None:
+        return False
+    if holder.jti is not None:
+        return holder.revoked_at is None and bool(holder.owner_id == holder.id)
+    if claims.get("iss") == ISSUER:
+        return False
+    if holder.password_changed_at is None:
+        return True
+    # `iat` may be in whole seconds: what was issued in the second of the change is taken as older.
+    issued = claims.get("iat")
+    return isinstance(issued, int | float) and int(issued) > holder.password_changed_at.timestamp()
 
-    def _row(self, jti: str) -> ApiToken | None:
-        with self._database.read() as session:
-            return session.get(ApiToken, jti)
+
+def _text(claim: object) -> str:
+    """A claim as it can be looked up; what cannot be is nobody's."""
+    return claim if isinstance(claim, str) and is_text(claim) else ""

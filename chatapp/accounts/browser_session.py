@@ -8,7 +8,7 @@ from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
 from chatapp.accounts.account import COLUMNS, Account
 from chatapp.store.account import BrowserSession, User
@@ -16,6 +16,13 @@ from chatapp.store.base import now
 from chatapp.store.database import Database
 
 LIFETIME = timedelta(days=30)
+
+_SIGNED_IN = (
+    select(*COLUMNS, BrowserSession.data)
+    .join(User, User.id == BrowserSession.user_id)
+    .where(BrowserSession.id_hash == bindparam("id_hash"))
+    .where(BrowserSession.expires_at > bindparam("moment"), User.disabled_at.is_(None))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +55,9 @@ class BrowserSessions:
 
     def find(self, session_id: str) -> SignedIn | None:
         """Who this id signs in, or None when it is unknown, over, or its user is disabled."""
-        query = (
-            select(*COLUMNS, BrowserSession.data)
-            .join(User, User.id == BrowserSession.user_id)
-            .where(BrowserSession.id_hash == _hash(session_id))
-            .where(BrowserSession.expires_at > now(), User.disabled_at.is_(None))
-        )
+        wanted = {"id_hash": _hash(session_id), "moment": now()}
         with self._database.read() as session:
-            row = session.execute(query).one_or_none()
+            row = session.connection().execute(_SIGNED_IN, wanted).one_or_none()
         return SignedIn(Account(*row[:4]), row[4]) if row else None
 
     def update(self, session_id: str, data: dict[str, Any]) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sqlalchemy import literal, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import Connection, Select, bindparam, literal, select
+from sqlalchemy.orm import aliased
 
 from chatapp.store.conversation import Message
 from chatapp.turns.voice import Voice
@@ -13,20 +13,29 @@ from chatapp.turns.voice import Voice
 PromptMessage = Mapping[str, str]
 
 
-def branch(session: Session, message_id: str | None, limit: int) -> list[PromptMessage]:
-    """The last `limit` messages of the branch that ends in `message_id`, oldest first. Costs the same however
-    long the conversation is."""
-    if message_id is None or limit == 0:
-        return []
+def _branch() -> Select[str, str]:
     walk = (
         select(Message.id, Message.parent_id, Message.role, Message.content, literal(1).label("depth"))
-        .where(Message.id == message_id)
+        .where(Message.id == bindparam("last"))
         .cte("branch", recursive=True)
     )
     parent = aliased(Message)
     step = select(parent.id, parent.parent_id, parent.role, parent.content, walk.c.depth + 1)
-    walk = walk.union_all(step.join(walk, parent.id == walk.c.parent_id).where(walk.c.depth < limit))
-    rows = session.execute(select(walk.c.role, walk.c.content).order_by(walk.c.depth.desc())).all()
+    walk = walk.union_all(
+        step.join(walk, parent.id == walk.c.parent_id).where(walk.c.depth < bindparam("limit"))
+    )
+    return select(walk.c.role, walk.c.content).order_by(walk.c.depth.desc())
+
+
+_BRANCH = _branch()
+
+
+def branch(connection: Connection, last_id: str | None, limit: int) -> list[PromptMessage]:
+    """The last `limit` messages of the branch that ends in the message `last_id`, oldest first. Costs the same
+    however long the conversation is."""
+    if last_id is None or limit == 0:
+        return []
+    rows = connection.execute(_BRANCH, {"last": last_id, "limit": limit}).all()
     return [{"role": role, "content": content} for role, content in rows if content]
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
-from sqlalchemy import bindparam, func, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection, bindparam, func, select, update
 
 from chatapp.store.base import now
 from chatapp.store.conversation import Conversation, Generation, Message, Turn
@@ -29,7 +28,20 @@ class TextSoFar:
 
 @dataclass(frozen=True, slots=True)
 class GenerationEnd:
-    """The final state of a generation: the columns of its row, and its whole text."""
+    """The final state of a generation: COLUMNS of its row, and its whole text."""
+
+    COLUMNS: ClassVar = (
+        "status",
+        "finish_reason",
+        "error_code",
+        "error_message",
+        "provider_retry_count",
+        "ttft_ms",
+        "total_ms",
+        "tokens_in",
+        "tokens_out",
+        "cost_usd",
+    )
 
     generation_id: str
     message_id: str
@@ -46,6 +58,33 @@ class TurnEnd:
     last_seq: int
 
 
+# Statements are made once: making one anew costs more than carrying it out.
+_GROW = (
+    update(Message)
+    .where(Message.id == bindparam("row"), func.length(Message.content) == bindparam("saved"))
+    .values(content=Message.content + bindparam("text"))
+)
+_TEXT = update(Message).where(Message.id == bindparam("row")).values(content=bindparam("text"))
+_END_GENERATION = (
+    update(Generation)
+    .where(Generation.id == bindparam("row"), Generation.status == "streaming")
+    .values({name: bindparam(name) for name in GenerationEnd.COLUMNS})
+)
+_END_TURN = (
+    update(Turn)
+    .where(Turn.id == bindparam("row"), Turn.status == "running", Turn.owner_id == bindparam("mine"))
+    .values(status="ended", ended_at=bindparam("moment"), last_seq=bindparam("seq"))
+)
+_TOUCH = (
+    update(Conversation)
+    .where(Conversation.session_id == bindparam("row"))
+    .values(updated_at=bindparam("moment"))
+)
+_ASKED_TO_STOP = select(Turn.id).where(
+    Turn.owner_id == bindparam("mine"), Turn.status == "running", Turn.stop_asked_at.is_not(None)
+)
+
+
 class TurnRecord:
     """Writes for the turns of one owner. Every method is one short transaction."""
 
@@ -56,15 +95,9 @@ class TurnRecord:
     def add(self, texts: Sequence[TextSoFar]) -> bool:
         """Appends to saved replies. False when one was not as long as we think: an earlier transaction came to
         an unknown end, and `replace` has to put things right."""
-        length = func.length(Message.content)
-        grow = (
-            update(Message)
-            .where(Message.id == bindparam("row"), length == bindparam("saved"))
-            .values(content=Message.content + bindparam("text"))
-        )
         rows = [{"row": each.message_id, "saved": each.saved, "text": each.text} for each in texts]
         with self._database.write() as session:
-            grown = _matched(session.connection().execute(grow, rows))
+            grown = _matched(session.connection().execute(_GROW, rows))
         return grown == len(rows)
 
     def replace(self, message_id: str, text: str) -> None:
@@ -76,30 +109,29 @@ class TurnRecord:
     def end(self, generation: GenerationEnd | None, turn: TurnEnd | None) -> None:
         """Saves how a generation, its turn, or both ended. Raises TurnLost when somebody else did."""
         with self._database.write() as session:
+            connection = session.connection()
             if generation is not None:
-                self._end_generation(session, generation)
+                _end_generation(connection, generation)
             if turn is not None:
-                self._end_turn(session, turn)
+                self._end_turn(connection, turn)
 
     def asked_to_stop(self) -> list[str]:
         """The turns of this owner which somebody has asked, through another process, to stop."""
-        mine = (Turn.owner_id == self._owner_id) & (Turn.status == "running")
         with self._database.read() as session:
-            return list(session.scalars(select(Turn.id).where(mine, Turn.stop_asked_at.is_not(None))))
+            return list(session.connection().scalars(_ASKED_TO_STOP, {"mine": self._owner_id}))
 
-    def _end_generation(self, session: Session, end: GenerationEnd) -> None:
-        running = (Generation.id == end.generation_id) & (Generation.status == "streaming")
-        if not _matched(session.execute(update(Generation).where(running).values(end.columns))):
+    def _end_turn(self, connection: Connection, end: TurnEnd) -> None:
+        moment = now()
+        mine = {"row": end.turn_id, "mine": self._owner_id, "moment": moment, "seq": end.last_seq}
+        if not _matched(connection.execute(_END_TURN, mine)):
             raise TurnLost
-        session.execute(update(Message).where(Message.id == end.message_id).values(content=end.text))
+        connection.execute(_TOUCH, {"row": end.session_id, "moment": moment})
 
-    def _end_turn(self, session: Session, end: TurnEnd) -> None:
-        mine = (Turn.id == end.turn_id) & (Turn.status == "running") & (Turn.owner_id == self._owner_id)
-        ended = {"status": "ended", "ended_at": now(), "last_seq": end.last_seq}
-        if not _matched(session.execute(update(Turn).where(mine).values(ended))):
-            raise TurnLost
-        touched = update(Conversation).where(Conversation.session_id == end.session_id)
-        session.execute(touched.values(updated_at=now()))
+
+def _end_generation(connection: Connection, end: GenerationEnd) -> None:
+    if not _matched(connection.execute(_END_GENERATION, {"row": end.generation_id, **end.columns})):
+        raise TurnLost
+    connection.execute(_TEXT, {"row": end.message_id, "text": end.text})
 
 
 def _matched(result: Any) -> int:

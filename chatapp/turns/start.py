@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
 
 from chatapp.errors import Conflict, NotFound
 from chatapp.store.base import now
@@ -41,6 +41,31 @@ class MessageIdReused(Conflict):
         super().__init__("This message id was used before, with other content.")
 
 
+# Statements are made once: making one anew costs more than carrying it out.
+_EARLIER = select(Turn.id, Turn.session_id, Turn.log_id, Turn.content_digest).where(
+    Turn.user_id == bindparam("user_id"), Turn.client_message_id == bindparam("client_message_id")
+)
+_CONVERSATION = select(Conversation.user_id, Conversation.model).where(
+    Conversation.session_id == bindparam("session_id")
+)
+_RUNNING = select(Turn.id).where(Turn.session_id == bindparam("session_id"), Turn.status == "running")
+_NEWEST = (
+    select(Message.id)
+    .where(Message.session_id == bindparam("session_id"))
+    .order_by(Message.id.desc())
+    .limit(1)
+)
+_TOUCH = (
+    update(Conversation)
+    .where(Conversation.session_id == bindparam("row"))
+    .values(updated_at=bindparam("moment"))
+)
+_ADD_CONVERSATION = insert(Conversation)
+_ADD_TURN = insert(Turn)
+_ADD_GENERATION = insert(Generation)
+_ADD_MESSAGE = insert(Message)
+
+
 @dataclass(frozen=True, slots=True)
 class TurnStart:
     """Commits new turns in the name of `owner_id`. `history` is how many earlier messages are sent along."""
@@ -64,79 +89,102 @@ class TurnStart:
 
     def _attempt(self, new: NewTurn) -> CommittedTurn:
         with self.database.write() as session:
-            if earlier := self._earlier(session, new):
+            connection = session.connection()
+            if earlier := _earlier(connection, new):
                 return earlier
-            conversation = self._conversation(session, new)
-            running = select(Turn.id).where(
-                Turn.session_id == conversation.session_id, Turn.status == "running"
-            )
-            if session.scalar(running):
+            session_id, model = _conversation(connection, new)
+            if connection.scalar(_RUNNING, {"session_id": session_id}):
                 raise TurnRunning
-            return self._insert(session, new, conversation)
+            return self._insert(connection, new, session_id, model)
 
-    def _earlier(self, session: Session, new: NewTurn) -> CommittedTurn | None:
-        """The turn that this client message id already started."""
-        if new.client_message_id is None:
-            return None
-        same = (Turn.user_id == new.user_id) & (Turn.client_message_id == new.client_message_id)
-        turn = session.scalar(select(Turn).where(same))
-        if turn is None:
-            return None
-        if turn.content_digest != new.digest() or new.session_id not in (None, turn.session_id):
-            raise MessageIdReused
-        return CommittedTurn(turn.id, turn.session_id, turn.log_id, ())
+    def _insert(
+        self, connection: Connection, new: NewTurn, session_id: str, model: str | None
+    ) -> CommittedTurn:
+        turn_id, log_id = self._add_turn(connection, new, session_id)
+        parent_id = connection.scalar(_NEWEST, {"session_id": session_id})
+        history = branch(connection, parent_id, self.history)
+        question = _message(turn_id, session_id, parent_id, "user", new.message)
+        connection.execute(_ADD_MESSAGE, question)
+        due = []
+        for voice in new.voices:
+            reply = _message(turn_id, session_id, question["id"], "assistant", "")
+            sent = prompt(voice, history, new.message)
+            chosen = new.model or voice.model or model or self.catalogue.default
+            due.append(NewGeneration(new_id(), reply["id"], voice, chosen, sent))
+            _add_reply(connection, due[-1], reply)
+        connection.execute(_TOUCH, {"row": session_id, "moment": now()})
+        return CommittedTurn(turn_id, session_id, log_id, tuple(due))
 
-    def _conversation(self, session: Session, new: NewTurn) -> Conversation:
-        """The caller's conversation, made when nobody has one of that name."""
-        found = session.get(Conversation, new.session_id) if new.session_id else None
+    def _add_turn(self, connection: Connection, new: NewTurn, session_id: str) -> tuple[str, str]:
+        turn_id, log_id = new_id(), new_log_id()
+        turn = {
+            "id": turn_id,
+            "session_id": session_id,
+            "user_id": new.user_id,
+            "status": "running",
+            "log_id": log_id,
+            "client_message_id": new.client_message_id,
+            "content_digest": new.digest(),
+            "request_id": new.request_id,
+            "owner_id": self.owner_id,
+        }
+        connection.execute(_ADD_TURN, turn)
+        return turn_id, log_id
+
+
+def _earlier(connection: Connection, new: NewTurn) -> CommittedTurn | None:
+    """The turn that this client message id already started."""
+    if new.client_message_id is None:
+        return None
+    same = {"user_id": new.user_id, "client_message_id": new.client_message_id}
+    turn = connection.execute(_EARLIER, same).one_or_none()
+    if turn is None:
+        return None
+    if turn.content_digest != new.digest() or new.session_id not in (None, turn.session_id):
+        raise MessageIdReused
+    return CommittedTurn(turn.id, turn.session_id, turn.log_id, ())
+
+
+def _conversation(connection: Connection, new: NewTurn) -> tuple[str, str | None]:
+    """The name and model of the caller's conversation, which is made when nobody has one of that name."""
+    if new.session_id is not None:
+        found = connection.execute(_CONVERSATION, {"session_id": new.session_id}).one_or_none()
         if found is not None:
             if found.user_id != new.user_id:
                 raise NotFound
-            return found
-        made = Conversation(
-            session_id=new.session_id or new_session_id(),
-            user_id=new.user_id,
-            title=_title(new.message),
-            model=new.model,
-            voices=[voice.key for voice in new.voices],
-        )
-        session.add(made)
-        session.flush()
-        return made
+            return new.session_id, found.model
+    made: dict[str, Any] = {
+        "session_id": new.session_id or new_session_id(),
+        "user_id": new.user_id,
+        "title": _title(new.message),
+        "model": new.model,
+        "voices": [voice.key for voice in new.voices],
+    }
+    connection.execute(_ADD_CONVERSATION, made)
+    return made["session_id"], new.model
 
-    def _insert(self, session: Session, new: NewTurn, conversation: Conversation) -> CommittedTurn:
-        turn_id, log_id, moment = new_id(), new_log_id(), now()
-        parent_id = _newest_message(session, conversation.session_id)
-        history = branch(session, parent_id, self.history)
-        session.execute(
-            insert(Turn).values(
-                id=turn_id,
-                session_id=conversation.session_id,
-                user_id=new.user_id,
-                status="running",
-                log_id=log_id,
-                client_message_id=new.client_message_id,
-                content_digest=new.digest(),
-                request_id=new.request_id,
-                owner_id=self.owner_id,
-                created_at=moment,
-            )
-        )
-        question = {"parent_id": parent_id, "role": "user", "content": new.message}
-        said = _add_message(session, turn_id, conversation.session_id, **question)
-        generations = []
-        for voice in new.voices:
-            model = new.model or voice.model or conversation.model or self.catalogue.default
-            generation_id = new_id()
-            values = {"id": generation_id, "turn_id": turn_id, "voice": voice.key, "model": model}
-            session.execute(insert(Generation).values(**values, status="streaming"))
-            reply = {"parent_id": said, "role": "assistant", "content": "", "generation_id": generation_id}
-            message_id = _add_message(session, turn_id, conversation.session_id, **reply)
-            sent = prompt(voice, history, new.message)
-            generations.append(NewGeneration(generation_id, message_id, voice, model, sent))
-        changed = update(Conversation).where(Conversation.session_id == conversation.session_id)
-        session.execute(changed.values(updated_at=moment))
-        return CommittedTurn(turn_id, conversation.session_id, log_id, tuple(generations))
+
+def _message(turn_id: str, session_id: str, parent_id: str | None, role: str, content: str) -> dict[str, Any]:
+    return {
+        "id": new_id(),
+        "turn_id": turn_id,
+        "session_id": session_id,
+        "parent_id": parent_id,
+        "role": role,
+        "content": content,
+    }
+
+
+def _add_reply(connection: Connection, due: NewGeneration, reply: dict[str, Any]) -> None:
+    generation = {
+        "id": due.id,
+        "turn_id": reply["turn_id"],
+        "voice": due.voice.key,
+        "model": due.model,
+        "status": "streaming",
+    }
+    connection.execute(_ADD_GENERATION, generation)
+    connection.execute(_ADD_MESSAGE, {**reply, "generation_id": due.id})
 
 
 def new_session_id() -> str:
@@ -148,16 +196,3 @@ def new_session_id() -> str:
 def _title(message: str) -> str:
     line = " ".join(message.split())
     return line if len(line) <= _TITLE_LENGTH else line[: _TITLE_LENGTH - 1].rstrip() + "…"
-
-
-def _newest_message(session: Session, session_id: str) -> str | None:
-    newest = select(Message.id).where(Message.session_id == session_id).order_by(Message.id.desc()).limit(1)
-    return session.scalar(newest)
-
-
-def _add_message(session: Session, turn_id: str, session_id: str, **values: str | None) -> str:
-    message_id = new_id()
-    session.execute(
-        insert(Message).values(id=message_id, turn_id=turn_id, session_id=session_id, citations=[], **values)
-    )
-    return message_id

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 
 from chatapp.errors import NotFound, Unavailable
 from chatapp.store.base import now
@@ -23,6 +23,8 @@ from chatapp.turns.start import TurnStart
 from chatapp.upstream.client import Upstream
 from chatapp.upstream.prices import Prices
 from chatapp.upstream.request import UpstreamRequest
+
+_OWNED = select(Turn.id).where(Turn.id == bindparam("turn_id"), Turn.user_id == bindparam("user_id"))
 
 
 class FollowedTurn(Protocol):
@@ -111,7 +113,7 @@ class Turns:
 
     def _owned(self, user_id: str, turn_id: str) -> None:
         with self._database.read() as session:
-            if not session.scalar(select(Turn.id).where(Turn.id == turn_id, Turn.user_id == user_id)):
+            if not session.connection().scalar(_OWNED, {"turn_id": turn_id, "user_id": user_id}):
                 raise NotFound
 
     def _known(self, turn_id: str) -> RunningTurn | SavedTurn:

@@ -6,12 +6,11 @@ from datetime import timedelta
 
 from sqlalchemy import func, select, update
 
-from chatapp.accounts.account import Account, Accounts
+from chatapp.accounts.account import Account
 from chatapp.accounts.browser_session import LIFETIME, BrowserSessions
 from chatapp.store.account import BrowserSession, User
 from chatapp.store.base import now
 from chatapp.store.database import Database
-from tests.accounts.conftest import PASSWORD
 
 
 def expire_in(database: Database, left: timedelta) -> None:
@@ -90,9 +89,8 @@ def test_sessions_whose_time_is_over_go_with_the_next_sign_in(
 
 
 def test_a_disabled_user_s_session_leads_nowhere(
-    database: Database, accounts: Accounts, sessions: BrowserSessions, person: Account
+    database: Database, sessions: BrowserSessions, person: Account, other: Account
 ) -> None:
-    other = accounts.create("other@example.org", PASSWORD)
     mine, theirs = sessions.create(person, {}), sessions.create(other, {})
     with database.write() as session:
         session.execute(update(User).where(User.id == person.id).values(disabled_at=now()))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from flask import redirect, render_template, request, url_for
 from flask_login import current_user
 from werkzeug import Response
@@ -92,7 +90,6 @@ def _local(target: str | None) -> str:
     """Where to go after sign-in: a path of our own, or the start. Anything that a browser could read as another
     site is refused (a scheme, a host, backslashes, control characters)."""
     home = url_for("pages.new_conversation")
-    if not target or not target.startswith("/") or not target.isprintable() or "\\" in target:
+    if not target or not target.startswith("/") or target.startswith("//"):
         return home
-    parts = urlsplit(target)
-    return home if parts.scheme or parts.netloc or target.startswith("//") else target
+    return target if target.isprintable() and "\\" not in target else home
