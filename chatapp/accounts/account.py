@@ -55,8 +55,8 @@ class Accounts:
             "password_hash": hash_password(password),
         }
         try:
-            with self._database.write() as session:
-                session.execute(insert(User).values(values))
+            with self._database.write() as connection:
+                connection.execute(insert(User).values(values))
         except IntegrityError:
             raise ValidationFailed([FieldError("email", "There is an account with this e-mail.")]) from None
         return account
@@ -76,8 +76,8 @@ class Accounts:
         return found[0] if found else None
 
     def are_there_any(self) -> bool:
-        with self._database.read() as session:
-            return bool(session.scalar(select(func.count()).select_from(User)))
+        with self._database.read() as connection:
+            return bool(connection.scalar(select(func.count()).select_from(User)))
 
     def change_password(self, account: Account, old: str, new: str) -> None:
         """Raises Unauthorized when `old` is not the password. Ends every session and API token so far."""
@@ -88,19 +88,19 @@ class Accounts:
     def set_password(self, account: Account, password: str) -> None:
         """Sets a password without asking for the old one, and ends every session and API token so far."""
         hashed, moment = hash_password(checked_password(password)), now()
-        with self._database.write() as session:
+        with self._database.write() as connection:
             changed = {"password_hash": hashed, "password_changed_at": moment}
-            session.execute(update(User).where(User.id == account.id).values(changed))
-            session.execute(delete(BrowserSession).where(BrowserSession.user_id == account.id))
+            connection.execute(update(User).where(User.id == account.id).values(changed))
+            connection.execute(delete(BrowserSession).where(BrowserSession.user_id == account.id))
             living = (ApiToken.user_id == account.id) & ApiToken.revoked_at.is_(None)
-            session.execute(update(ApiToken).where(living).values(revoked_at=moment))
+            connection.execute(update(ApiToken).where(living).values(revoked_at=moment))
 
     def _find(self, column: InstrumentedAttribute[str], value: str) -> tuple[Account, str] | None:
         if not is_text(value):
             return None  # PostgreSQL would refuse the question
         query = select(*COLUMNS, User.password_hash).where(column == value, User.disabled_at.is_(None))
-        with self._database.read() as session:
-            row = session.execute(query).one_or_none()
+        with self._database.read() as connection:
+            row = connection.execute(query).one_or_none()
         return (Account(*row[:4]), row[4]) if row else None
 
 

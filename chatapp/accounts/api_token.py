@@ -72,8 +72,8 @@ class ApiTokens:
             "created_at": moment,
             "expires_at": moment + lifetime,
         }
-        with self._database.write() as session:
-            session.execute(insert(ApiToken).values(row))
+        with self._database.write() as connection:
+            connection.execute(insert(ApiToken).values(row))
         token = jwt.encode(claims, self._secret, algorithm="HS256")
         return IssuedToken(token, int(lifetime.total_seconds()))
 
@@ -84,8 +84,8 @@ class ApiTokens:
             return None
         wanted = {name: _text(claims.get(name)) for name in ("sub", "email", "jti")}
         wanted["email"] = wanted["email"].strip().lower()
-        with self._database.read() as session:
-            holders = session.connection().execute(_HOLDER, wanted).all()
+        with self._database.read() as connection:
+            holders = connection.execute(_HOLDER, wanted).all()
         if len(holders) != 1 or not _lives(claims, holders[0]):
             return None
         return Account(*holders[0][:4])

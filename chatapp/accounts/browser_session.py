@@ -48,27 +48,27 @@ class BrowserSessions:
             "data": data,
             "expires_at": moment + LIFETIME,
         }
-        with self._database.write() as session:
-            session.execute(delete(BrowserSession).where(BrowserSession.expires_at < moment))
-            session.execute(insert(BrowserSession).values(values))
+        with self._database.write() as connection:
+            connection.execute(delete(BrowserSession).where(BrowserSession.expires_at < moment))
+            connection.execute(insert(BrowserSession).values(values))
         return session_id
 
     def find(self, session_id: str) -> SignedIn | None:
         """Who this id signs in, or None when it is unknown, over, or its user is disabled."""
         wanted = {"id_hash": _hash(session_id), "moment": now()}
-        with self._database.read() as session:
-            row = session.connection().execute(_SIGNED_IN, wanted).one_or_none()
+        with self._database.read() as connection:
+            row = connection.execute(_SIGNED_IN, wanted).one_or_none()
         return SignedIn(Account(*row[:4]), row[4]) if row else None
 
     def update(self, session_id: str, data: dict[str, Any]) -> None:
-        with self._database.write() as session:
+        with self._database.write() as connection:
             row = BrowserSession.id_hash == _hash(session_id)
-            session.execute(update(BrowserSession).where(row).values(data=data))
+            connection.execute(update(BrowserSession).where(row).values(data=data))
 
     def end(self, session_id: str) -> None:
         """Makes the id worthless."""
-        with self._database.write() as session:
-            session.execute(delete(BrowserSession).where(BrowserSession.id_hash == _hash(session_id)))
+        with self._database.write() as connection:
+            connection.execute(delete(BrowserSession).where(BrowserSession.id_hash == _hash(session_id)))
 
 
 def _hash(session_id: str) -> str:

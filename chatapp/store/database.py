@@ -10,7 +10,6 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.orm import Session
 
 from chatapp.errors import Unavailable
 from chatapp.telemetry.log import warn
@@ -76,31 +75,25 @@ class Database:
             time.sleep(_LOCK_PAUSE_S)
 
     @contextmanager
-    def read(self) -> Iterator[Session]:
+    def read(self) -> Iterator[Connection]:
         """A transaction that only reads. Never keep it open while a stream waits."""
-        with _translated(), Session(self.engine, expire_on_commit=False) as session:
-            yield session
+        with _translated(), self.engine.connect() as connection:
+            yield connection
 
     @contextmanager
-    def write(self) -> Iterator[Session]:
+    def write(self) -> Iterator[Connection]:
         """A transaction that commits at the end, or leaves nothing.
 
         On SQLite it holds the one write lock from its first statement, so what runs inside must not wait for
         anything but the database: no other greenlet of this process may need the lock meanwhile.
         """
-        with _translated(), Session(self._writing, expire_on_commit=False) as session, session.begin():
-            yield session
-
-    @contextmanager
-    def connect(self) -> Iterator[Connection]:
-        """A bare connection, for migrations."""
-        with _translated(), self.engine.connect() as connection:
+        with _translated(), self._writing.begin() as connection:
             yield connection
 
     def check(self) -> None:
         """Raises DatabaseUnavailable unless a query works."""
-        with self.read() as session:
-            session.execute(text("SELECT 1"))
+        with self.read() as connection:
+            connection.execute(text("SELECT 1"))
 
     def close(self) -> None:
         self.engine.dispose()

@@ -17,14 +17,14 @@ _FOLDER = Path(__file__).resolve().parents[2] / "migrations"
 def upgrade(database: Database) -> None:
     """Brings the database to the newest revision; does nothing when it is there."""
     config = _config()
-    with database.connect() as connection:
+    with database.write() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 
 
 def is_current(database: Database) -> bool:
     """Whether the database has the tables that this version of the code expects."""
-    with database.connect() as connection:
+    with database.read() as connection:
         found = MigrationContext.configure(connection).get_current_revision()
     return found == ScriptDirectory.from_config(_config()).get_current_head()
 

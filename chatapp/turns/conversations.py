@@ -69,14 +69,14 @@ class Conversations:
             place = tuple_(Conversation.updated_at, Conversation.session_id)
             query = query.where(place < (after.updated_at, after.session_id))
         newest = query.order_by(Conversation.updated_at.desc(), Conversation.session_id.desc())
-        with self._database.read() as session:
-            return session.execute(newest.limit(limit)).all()
+        with self._database.read() as connection:
+            return connection.execute(newest.limit(limit)).all()
 
     def get(self, user_id: str, session_id: str) -> Row:
         """One conversation. Raises NotFound."""
         mine = (Conversation.session_id == session_id) & (Conversation.user_id == user_id)
-        with self._database.read() as session:
-            row = session.execute(select(*_LISTED).where(mine)).one_or_none()
+        with self._database.read() as connection:
+            row = connection.execute(select(*_LISTED).where(mine)).one_or_none()
         if row is None:
             raise NotFound
         return row
@@ -85,40 +85,40 @@ class Conversations:
         """Changes its title, or whether it is pinned or archived. Raises NotFound."""
         mine = (Conversation.session_id == session_id) & (Conversation.user_id == user_id)
         if values:
-            with self._database.write() as session:
-                session.execute(update(Conversation).where(mine).values(dict(values)))
+            with self._database.write() as connection:
+                connection.execute(update(Conversation).where(mine).values(dict(values)))
         return self.get(user_id, session_id)
 
     def remove(self, user_id: str, session_id: str) -> None:
         """Removes it with all that was said. Raises NotFound, and TurnRunning while it is answering."""
         mine = (Conversation.session_id == session_id) & (Conversation.user_id == user_id)
         running = select(Turn.id).where(Turn.session_id == session_id, Turn.status == "running")
-        with self._database.write() as session:
-            if not session.scalar(select(Conversation.session_id).where(mine)):
+        with self._database.write() as connection:
+            if not connection.scalar(select(Conversation.session_id).where(mine)):
                 raise NotFound
-            if session.scalar(running):
+            if connection.scalar(running):
                 raise TurnRunning
-            session.execute(delete(Conversation).where(mine))
+            connection.execute(delete(Conversation).where(mine))
 
     def messages(self, user_id: str, session_id: str, limit: int, after: str = "") -> Sequence[Row]:
         """What was said, oldest first, from after the message `after` on. Raises NotFound."""
         self.get(user_id, session_id)
         query = _said().where(Message.session_id == session_id, Message.id > after)
-        with self._database.read() as session:
-            return session.execute(query.order_by(Message.id).limit(limit)).all()
+        with self._database.read() as connection:
+            return connection.execute(query.order_by(Message.id).limit(limit)).all()
 
     def latest_messages(self, user_id: str, session_id: str, limit: int, before: str = "~") -> Sequence[Row]:
         """The last of what was said before the message `before`, oldest first. Raises NotFound."""
         self.get(user_id, session_id)
         query = _said().where(Message.session_id == session_id, Message.id < before)
-        with self._database.read() as session:
-            return session.execute(query.order_by(Message.id.desc()).limit(limit)).all()[::-1]
+        with self._database.read() as connection:
+            return connection.execute(query.order_by(Message.id.desc()).limit(limit)).all()[::-1]
 
     def turn_messages(self, user_id: str, turn_id: str) -> Sequence[Row]:
         """The user's message and the replies of one turn. Raises NotFound."""
         query = _said().join(Turn, Turn.id == Message.turn_id)
-        with self._database.read() as session:
-            rows = session.execute(
+        with self._database.read() as connection:
+            rows = connection.execute(
                 query.where(Turn.id == turn_id, Turn.user_id == user_id).order_by(Message.id)
             ).all()
         if not rows:
@@ -128,14 +128,14 @@ class Conversations:
     def running_turn(self, session_id: str) -> str | None:
         """The id of the turn that this conversation is answering, if any."""
         running = select(Turn.id).where(Turn.session_id == session_id, Turn.status == "running")
-        with self._database.read() as session:
-            return session.scalar(running)
+        with self._database.read() as connection:
+            return connection.scalar(running)
 
     def of_turn(self, user_id: str, turn_id: str) -> str:
         """The name of the conversation that a turn belongs to. Raises NotFound."""
         mine = (Turn.id == turn_id) & (Turn.user_id == user_id)
-        with self._database.read() as session:
-            session_id = session.scalar(select(Turn.session_id).where(mine))
+        with self._database.read() as connection:
+            session_id = connection.scalar(select(Turn.session_id).where(mine))
         if session_id is None:
             raise NotFound
         return session_id
@@ -147,8 +147,8 @@ class Conversations:
             .join(Turn, Turn.id == Generation.turn_id)
             .where(Generation.id == generation_id, Turn.user_id == user_id)
         )
-        with self._database.read() as session:
-            row = session.execute(query).one_or_none()
+        with self._database.read() as connection:
+            row = connection.execute(query).one_or_none()
         if row is None:
             raise NotFound
         return row

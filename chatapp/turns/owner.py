@@ -38,13 +38,13 @@ class ProcessOwner:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._lock = os.open(self._path(self.id), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             fcntl.flock(self._lock, fcntl.LOCK_EX)
-        with self._database.write() as session:
-            session.execute(insert(Owner).values(id=self.id, seen_at=now()))
+        with self._database.write() as connection:
+            connection.execute(insert(Owner).values(id=self.id, seen_at=now()))
 
     def renew(self) -> None:
         """Says that this process lives. A row that was taken away is not put back: its turns were given up."""
-        with self._database.write() as session:
-            session.execute(update(Owner).where(Owner.id == self.id).values(seen_at=now()))
+        with self._database.write() as connection:
+            connection.execute(update(Owner).where(Owner.id == self.id).values(seen_at=now()))
 
     def close(self) -> None:
         """Gives up the lease and the lock."""
@@ -74,13 +74,13 @@ class ProcessOwner:
 
     def forget(self, owner_id: str) -> None:
         """Removes what is left of an owner that has ended."""
-        with self._database.write() as session:
-            session.execute(delete(Owner).where(Owner.id == owner_id))
+        with self._database.write() as connection:
+            connection.execute(delete(Owner).where(Owner.id == owner_id))
         self._path(owner_id).unlink(missing_ok=True)
 
     def _seen_at(self, owner_id: str) -> datetime | None:
-        with self._database.read() as session:
-            return session.scalar(select(Owner.seen_at).where(Owner.id == owner_id))
+        with self._database.read() as connection:
+            return connection.scalar(select(Owner.seen_at).where(Owner.id == owner_id))
 
     def _path(self, owner_id: str) -> Path:
         return self._folder / f"{owner_id}.lock"

@@ -96,20 +96,19 @@ class TurnRecord:
         """Appends to saved replies. False when one was not as long as we think: an earlier transaction came to
         an unknown end, and `replace` has to put things right."""
         rows = [{"row": each.message_id, "saved": each.saved, "text": each.text} for each in texts]
-        with self._database.write() as session:
-            grown = _matched(session.connection().execute(_GROW, rows))
+        with self._database.write() as connection:
+            grown = _matched(connection.execute(_GROW, rows))
         return grown == len(rows)
 
     def replace(self, message_id: str, text: str) -> None:
         """Saves a running reply's text whole, unless a longer one is saved already."""
         shorter = (Message.id == message_id) & (func.length(Message.content) < len(text))
-        with self._database.write() as session:
-            session.execute(update(Message).where(shorter).values(content=text))
+        with self._database.write() as connection:
+            connection.execute(update(Message).where(shorter).values(content=text))
 
     def end(self, generation: GenerationEnd | None, turn: TurnEnd | None) -> None:
         """Saves how a generation, its turn, or both ended. Raises TurnLost when somebody else did."""
-        with self._database.write() as session:
-            connection = session.connection()
+        with self._database.write() as connection:
             if generation is not None:
                 _end_generation(connection, generation)
             if turn is not None:
@@ -117,8 +116,8 @@ class TurnRecord:
 
     def asked_to_stop(self) -> list[str]:
         """The turns of this owner which somebody has asked, through another process, to stop."""
-        with self._database.read() as session:
-            return list(session.connection().scalars(_ASKED_TO_STOP, {"mine": self._owner_id}))
+        with self._database.read() as connection:
+            return list(connection.scalars(_ASKED_TO_STOP, {"mine": self._owner_id}))
 
     def _end_turn(self, connection: Connection, end: TurnEnd) -> None:
         moment = now()

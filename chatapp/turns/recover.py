@@ -25,14 +25,16 @@ class Recovery:
 
     def run(self) -> int:
         """Marks the running turns of dead owners as interrupted; how many there were."""
-        with self._database.read() as session:
-            owners = list(session.scalars(select(Turn.owner_id).where(Turn.status == "running").distinct()))
+        with self._database.read() as connection:
+            owners = list(
+                connection.scalars(select(Turn.owner_id).where(Turn.status == "running").distinct())
+            )
         return sum(self._end_turns_of(owner_id) for owner_id in owners if self._owner.is_dead(owner_id))
 
     def _end_turns_of(self, owner_id: str) -> int:
         theirs = (Turn.owner_id == owner_id) & (Turn.status == "running")
-        with self._database.write() as session:
-            turns = list(session.scalars(select(Turn.id).where(theirs).with_for_update()))
+        with self._database.write() as connection:
+            turns = list(connection.scalars(select(Turn.id).where(theirs).with_for_update()))
             cut_off = {
                 "status": "interrupted",
                 "finish_reason": "error",
@@ -40,11 +42,11 @@ class Recovery:
                 "error_message": INTERRUPTED.sentence,
             }
             streaming = Generation.turn_id.in_(turns) & (Generation.status == "streaming")
-            session.execute(update(Generation).where(streaming).values(cut_off))
+            connection.execute(update(Generation).where(streaming).values(cut_off))
             for turn_id in turns:
                 # The numbers of the log that is lost are unknown; a new name makes its positions invalid.
                 ended = {"status": "ended", "ended_at": now(), "log_id": new_log_id(), "last_seq": _ROOM}
-                session.execute(update(Turn).where(Turn.id == turn_id).values(ended))
+                connection.execute(update(Turn).where(Turn.id == turn_id).values(ended))
         self._owner.forget(owner_id)
         if turns:
             warn("Turns interrupted", owner_id=owner_id, turns=len(turns))

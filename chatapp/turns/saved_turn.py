@@ -68,12 +68,12 @@ def _failure(row: Any, request_id: str) -> Event | None:
 
 def read_state(database: Database, turn_id: str) -> TurnState:
     """The turn as it is saved now."""
-    with database.read() as session:
-        turn = session.execute(
+    with database.read() as connection:
+        turn = connection.execute(
             select(Turn.status, Turn.log_id, Turn.last_seq, Turn.request_id).where(Turn.id == turn_id)
         ).one()
         columns = [column for column in Generation.__table__.columns if column.name != "turn_id"]
-        replies = session.execute(
+        replies = connection.execute(
             select(*columns, Message.content)
             .join(Message, Message.generation_id == Generation.id)
             .where(Generation.turn_id == turn_id)

@@ -88,8 +88,7 @@ class TurnStart:
                 raise TurnRunning from None
 
     def _attempt(self, new: NewTurn) -> CommittedTurn:
-        with self.database.write() as session:
-            connection = session.connection()
+        with self.database.write() as connection:
             if earlier := _earlier(connection, new):
                 return earlier
             session_id, model = _conversation(connection, new)

@@ -95,9 +95,9 @@ class Turns:
         if turn is not None:
             turn.stop(STOPPED)
             return
-        with self._database.write() as session:
+        with self._database.write() as connection:
             running = (Turn.id == turn_id) & (Turn.status == "running")
-            session.execute(update(Turn).where(running).values(stop_asked_at=now()))
+            connection.execute(update(Turn).where(running).values(stop_asked_at=now()))
 
     def grow_saved(self) -> None:
         """Looks again at the turns that are followed here and answered elsewhere."""
@@ -112,8 +112,8 @@ class Turns:
         return RunningGeneration(due.id, due.message_id, due.voice.key, request, self._upstream, alone=alone)
 
     def _owned(self, user_id: str, turn_id: str) -> None:
-        with self._database.read() as session:
-            if not session.connection().scalar(_OWNED, {"turn_id": turn_id, "user_id": user_id}):
+        with self._database.read() as connection:
+            if not connection.scalar(_OWNED, {"turn_id": turn_id, "user_id": user_id}):
                 raise NotFound
 
     def _known(self, turn_id: str) -> RunningTurn | SavedTurn:

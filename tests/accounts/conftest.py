@@ -41,8 +41,8 @@ def other(database: Database, password_hash: str) -> Account:
 def _made(database: Database, password_hash: str, email: str) -> Account:
     account = Account(new_id(), email, email.partition("@")[0], "user")
     values = {"id": account.id, "email": email, "name": account.name, "role": account.role}
-    with database.write() as session:
-        session.execute(insert(User).values(**values, password_hash=password_hash))
+    with database.write() as connection:
+        connection.execute(insert(User).values(**values, password_hash=password_hash))
     return account
 
 

@@ -73,8 +73,8 @@ def test_an_unknown_e_mail_is_nobody_s(accounts: Accounts, person: Account) -> N
 
 
 def test_a_disabled_user_is_nobody(database: Database, accounts: Accounts, person: Account) -> None:
-    with database.write() as session:
-        session.execute(update(User).values(disabled_at=now()))
+    with database.write() as connection:
+        connection.execute(update(User).values(disabled_at=now()))
     assert accounts.by_id(person.id) is accounts.by_email(person.email) is None
     assert accounts.with_password(person.email, PASSWORD) is None
     with pytest.raises(ValidationFailed):

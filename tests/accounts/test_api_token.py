@@ -58,10 +58,10 @@ def test_an_issued_token_says_what_the_contract_wants(
     claims = jwt.decode(token, SECRET, algorithms=["HS256"], audience="authenticated")
     assert (claims["sub"], claims["email"]) == (person.id, person.email)
     assert claims["exp"] - claims["iat"] == 3600
-    with database.read() as session:
-        row = session.scalars(select(ApiToken)).one()
+    with database.read() as connection:
+        row = connection.execute(select(ApiToken)).one()
     assert (row.jti, row.name, row.user_id) == (claims["jti"], "for a script", person.id)
-    assert token not in str(vars(row))
+    assert token not in str(tuple(row))
 
 
 def test_a_token_minted_elsewhere_is_accepted(tokens: ApiTokens, person: Account) -> None:
@@ -172,8 +172,8 @@ def test_claims_that_no_database_can_hold_break_nothing(tokens: ApiTokens, perso
 def test_a_revoked_token_is_worthless(database: Database, tokens: ApiTokens, person: Account) -> None:
     revoked, kept = tokens.issue(person, "revoked").token, tokens.issue(person, "kept").token
     jti = jwt.decode(revoked, options={"verify_signature": False})["jti"]
-    with database.write() as session:
-        session.execute(update(ApiToken).where(ApiToken.jti == jti).values(revoked_at=now()))
+    with database.write() as connection:
+        connection.execute(update(ApiToken).where(ApiToken.jti == jti).values(revoked_at=now()))
     assert tokens.account(revoked) is None
     assert tokens.account(kept) == person
 
@@ -182,8 +182,8 @@ def test_a_token_of_ours_that_is_not_listed_is_worthless(
     database: Database, tokens: ApiTokens, person: Account
 ) -> None:
     token = tokens.issue(person, "deleted").token
-    with database.write() as session:
-        session.execute(delete(ApiToken))
+    with database.write() as connection:
+        connection.execute(delete(ApiToken))
     assert tokens.account(token) is None
     assert tokens.account(signed(claims_of(person, iss="chatapp", jti="0" * 32))) is None
     assert tokens.account(signed(claims_of(person, iss="chatapp"))) is None
@@ -193,8 +193,8 @@ def test_a_listed_token_is_its_user_s_alone(
     database: Database, tokens: ApiTokens, person: Account, other: Account
 ) -> None:
     tokens.issue(person, "mine")
-    with database.read() as session:
-        jti = session.scalars(select(ApiToken.jti)).one()
+    with database.read() as connection:
+        jti = connection.scalars(select(ApiToken.jti)).one()
     assert tokens.account(signed(claims_of(other, jti=jti))) is None
 
 
@@ -203,8 +203,8 @@ def test_a_disabled_user_s_tokens_are_worthless(
 ) -> None:
     made = [tokens.issue(person, "ours").token, signed(claims_of(person))]
     by_email = signed(claims_of(person, sub="nobody", email=person.email))
-    with database.write() as session:
-        session.execute(update(User).where(User.id == person.id).values(disabled_at=now()))
+    with database.write() as connection:
+        connection.execute(update(User).where(User.id == person.id).values(disabled_at=now()))
     assert [tokens.account(each) for each in (*made, by_email)] == [None, None, None]
     assert tokens.account(signed(claims_of(other))) == other
 
@@ -224,8 +224,8 @@ def test_a_change_of_password_ends_what_was_issued_before_it(
     assert [tokens.account(each) for each in before] == [person] * len(before)
     accounts.set_password(person, "another good password")
     assert [tokens.account(each) for each in before] == [None] * len(before)
-    with database.write() as session:  # as if it were a few seconds later
-        session.execute(update(User).values(password_changed_at=now() - timedelta(seconds=5)))
+    with database.write() as connection:  # as if it were a few seconds later
+        connection.execute(update(User).values(password_changed_at=now() - timedelta(seconds=5)))
     after = [
         tokens.issue(person, "new").token,
         signed(claims_of(person, iat=moment)),

@@ -14,13 +14,13 @@ from chatapp.store.database import Database
 
 
 def expire_in(database: Database, left: timedelta) -> None:
-    with database.write() as session:
-        session.execute(update(BrowserSession).values(expires_at=now() + left))
+    with database.write() as connection:
+        connection.execute(update(BrowserSession).values(expires_at=now() + left))
 
 
 def count(database: Database) -> int:
-    with database.read() as session:
-        return session.scalar(select(func.count()).select_from(BrowserSession)) or 0
+    with database.read() as connection:
+        return connection.scalar(select(func.count()).select_from(BrowserSession)) or 0
 
 
 def test_an_id_leads_to_its_account_and_data(sessions: BrowserSessions, person: Account) -> None:
@@ -39,8 +39,8 @@ def test_the_database_does_not_know_the_id(
     database: Database, sessions: BrowserSessions, person: Account
 ) -> None:
     session_id = sessions.create(person, {})
-    with database.read() as session:
-        row = session.scalars(select(BrowserSession)).one()
+    with database.read() as connection:
+        row = connection.execute(select(BrowserSession)).one()
     assert session_id not in (row.id_hash, str(row.data), row.user_id)
     assert sessions.find(row.id_hash) is None
 
@@ -72,8 +72,8 @@ def test_an_ended_session_is_worthless_and_cannot_be_changed_back(
 
 def test_a_session_has_a_time(database: Database, sessions: BrowserSessions, person: Account) -> None:
     session_id = sessions.create(person, {})
-    with database.read() as session:
-        left = session.scalars(select(BrowserSession.expires_at)).one() - now()
+    with database.read() as connection:
+        left = connection.scalars(select(BrowserSession.expires_at)).one() - now()
     assert LIFETIME - timedelta(minutes=5) < left <= LIFETIME
     expire_in(database, timedelta(seconds=-1))
     assert sessions.find(session_id) is None
@@ -92,7 +92,7 @@ def test_a_disabled_user_s_session_leads_nowhere(
     database: Database, sessions: BrowserSessions, person: Account, other: Account
 ) -> None:
     mine, theirs = sessions.create(person, {}), sessions.create(other, {})
-    with database.write() as session:
-        session.execute(update(User).where(User.id == person.id).values(disabled_at=now()))
+    with database.write() as connection:
+        connection.execute(update(User).where(User.id == person.id).values(disabled_at=now()))
     assert sessions.find(mine) is None
     assert sessions.find(theirs) is not None

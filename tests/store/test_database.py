@@ -52,32 +52,32 @@ def test_a_database_without_tables_is_not_current(tmp_path: Path) -> None:
 
 
 def test_a_write_commits(database: Database) -> None:
-    with database.write() as session:
-        session.execute(insert(User).values(PERSON))
-    with database.read() as session:
-        assert session.scalars(select(User.email)).all() == ["a@example.org"]
+    with database.write() as connection:
+        connection.execute(insert(User).values(PERSON))
+    with database.read() as connection:
+        assert connection.scalars(select(User.email)).all() == ["a@example.org"]
 
 
 def test_a_write_that_fails_leaves_nothing(database: Database) -> None:
-    with pytest.raises(ZeroDivisionError), database.write() as session:
-        session.execute(insert(User).values(PERSON))
+    with pytest.raises(ZeroDivisionError), database.write() as connection:
+        connection.execute(insert(User).values(PERSON))
         raise ZeroDivisionError
-    with database.read() as session:
-        assert session.scalars(select(User.email)).all() == []
+    with database.read() as connection:
+        assert connection.scalars(select(User.email)).all() == []
 
 
 def test_moments_keep_their_zone(database: Database) -> None:
     moment = now()
-    with database.write() as session:
-        session.execute(insert(User).values({**PERSON, "created_at": moment}))
-    with database.read() as session:
-        assert session.scalar(select(User.created_at)) == moment
+    with database.write() as connection:
+        connection.execute(insert(User).values({**PERSON, "created_at": moment}))
+    with database.read() as connection:
+        assert connection.scalar(select(User.created_at)) == moment
 
 
 def test_a_moment_without_a_zone_is_refused(database: Database) -> None:
     naive = now().replace(tzinfo=None)
-    with pytest.raises(Exception, match="time zone"), database.write() as session:
-        session.execute(insert(User).values({**PERSON, "created_at": naive}))
+    with pytest.raises(Exception, match="time zone"), database.write() as connection:
+        connection.execute(insert(User).values({**PERSON, "created_at": naive}))
 
 
 def test_readers_work_while_a_writer_is_open(database: Database) -> None:
@@ -101,11 +101,11 @@ def test_an_unreachable_server_is_said_to_be_unavailable() -> None:
 
 def test_a_lost_connection_is_replaced(postgresql_url: str) -> None:
     database = Database(postgresql_url)
-    with database.read() as session:
-        pid = session.scalar(text("SELECT pg_backend_pid()"))
+    with database.read() as connection:
+        pid = connection.scalar(text("SELECT pg_backend_pid()"))
     other = Database(postgresql_url)
-    with other.write() as session:
-        session.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
+    with other.write() as connection:
+        connection.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
     database.check()
     database.close()
     other.close()
@@ -113,8 +113,8 @@ def test_a_lost_connection_is_replaced(postgresql_url: str) -> None:
 
 def test_a_query_that_takes_too_long_is_ended(postgresql_url: str) -> None:
     database = Database(postgresql_url)
-    with database.read() as session:
-        assert session.scalar(text("SHOW statement_timeout")) == "10s"
+    with database.read() as connection:
+        assert connection.scalar(text("SHOW statement_timeout")) == "10s"
     database.close()
 
 
@@ -140,8 +140,8 @@ def test_another_process_s_lock_freezes_nobody(sqlite_url: str) -> None:
                 gevent.sleep(0.01)
 
         beating = gevent.spawn(beat)
-        with database.write() as session:
-            session.execute(insert(User).values(PERSON))
+        with database.write() as connection:
+            connection.execute(insert(User).values(PERSON))
         beating.kill()
         locker.wait()
     assert len(beats) > 20, "nothing else ran while the writer waited"
@@ -152,8 +152,8 @@ def test_a_lock_that_is_never_released_is_an_error(sqlite_url: str) -> None:
     database = Database(sqlite_url, lock_wait_s=0.1)
     locker = _locked_by_another_process(sqlite_url, 30)
     try:
-        with pytest.raises(DatabaseUnavailable), database.write() as session:
-            session.execute(insert(User).values(PERSON))
+        with pytest.raises(DatabaseUnavailable), database.write() as connection:
+            connection.execute(insert(User).values(PERSON))
         database.check()  # who only reads is not held up at all
     finally:
         locker.kill()

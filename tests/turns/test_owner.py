@@ -61,9 +61,9 @@ def test_an_owner_on_another_machine_lives_by_its_lease(database: Database, tmp_
     there.open()
     assert not here.is_dead(there.id)
     expired = new_id()
-    with database.write() as session:
+    with database.write() as connection:
         seen_at = now() - LEASE - timedelta(seconds=1)
-        session.execute(insert(Owner).values(id=expired, seen_at=seen_at))
+        connection.execute(insert(Owner).values(id=expired, seen_at=seen_at))
     assert here.is_dead(expired)
     there.renew()
     there.close()

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import gevent
-from sqlalchemy import update
+from sqlalchemy import select, update
 
-from chatapp.store.conversation import Generation, Message, Turn
+from chatapp.store.conversation import Message, Turn
 from chatapp.streaming.position import Position
 from chatapp.turns.running_turn import RunningTurn
 from tests.scripted_upstream import STREAM_HEAD, End, ScriptedUpstream, Step, answer, chunk, delta
@@ -18,10 +18,10 @@ HEAD_AND_A: list[Step] = [STREAM_HEAD, chunk(delta("a"))]
 
 def _given_up(here: House, turn: RunningTurn, text: str) -> None:
     """Makes the turn look as if a process that is gone had answered it, and saved `text`."""
-    with here.database.write() as session:
-        session.execute(update(Turn).where(Turn.id == turn.id).values(owner_id="0" * 32))
+    with here.database.write() as connection:
+        connection.execute(update(Turn).where(Turn.id == turn.id).values(owner_id="0" * 32))
         message = turn.generations[0].message_id
-        session.execute(update(Message).where(Message.id == message).values(content=text))
+        connection.execute(update(Message).where(Message.id == message).values(content=text))
 
 
 def test_a_turn_of_a_dead_process_ends_before_the_next_one_answers(database_url: str, tmp_path: Path) -> None:
@@ -144,10 +144,10 @@ def test_a_turn_ends_in_exactly_one_state(database_url: str, tmp_path: Path) -> 
         house(database_url, tmp_path / "data", upstream.base_url) as here,
     ):
         turn, _ = here.say()
-        with here.database.read() as session:
-            saved = session.get_one(Turn, turn.id)
+        with here.database.read() as connection:
+            saved = connection.execute(select(Turn.status, Turn.last_seq).where(Turn.id == turn.id)).one()
             assert (saved.status, saved.last_seq) == ("ended", turn.log.end)
-            generation = session.get_one(Generation, turn.generations[0].id)
+            generation = here.generation(turn)
             assert generation.ttft_ms is not None
             assert generation.total_ms is not None
             assert 0 <= generation.ttft_ms <= generation.total_ms

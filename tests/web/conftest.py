@@ -124,8 +124,8 @@ def sign_up(password_hash: str) -> SignUp:
         parts = parts_of(app)
         account = Account(new_id(), email, email.partition("@")[0], "user")
         values = {"id": account.id, "email": email, "name": account.name, "role": account.role}
-        with parts.database.write() as session:
-            session.execute(insert(User).values(**values, password_hash=password_hash))
+        with parts.database.write() as connection:
+            connection.execute(insert(User).values(**values, password_hash=password_hash))
         return Person(account, parts.api_tokens.issue(account, "for a test").token)
 
     return make
@@ -224,9 +224,9 @@ def fields_at_fault(answered: TestResponse) -> set[str]:
 
 def rows(app: Flask) -> dict[str, int]:
     """How many rows the tables of conversations hold."""
-    with parts_of(app).database.read() as session:
+    with parts_of(app).database.read() as connection:
         return {
-            model.__tablename__: session.scalar(select(func.count()).select_from(model)) or 0
+            model.__tablename__: connection.scalar(select(func.count()).select_from(model)) or 0
             for model in (Conversation, Turn, Generation, Message)
         }
 
@@ -237,8 +237,8 @@ def last_reply(app: Flask) -> Any:
     query = select(*wanted, Generation.provider_retry_count).join(
         Generation, Generation.id == Message.generation_id
     )
-    with parts_of(app).database.read() as session:
-        return session.execute(query.order_by(Message.id.desc()).limit(1)).one()
+    with parts_of(app).database.read() as connection:
+        return connection.execute(query.order_by(Message.id.desc()).limit(1)).one()
 
 
 def take_database_away(app: Flask) -> None:

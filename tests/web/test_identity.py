@@ -86,9 +86,9 @@ def test_a_worthless_token_leaves_one_line_and_not_the_secret(app: Flask, log_li
     assert "canary" not in log_lines.text
 
 
-@pytest.mark.parametrize(
-    "claims",
-    [
+def test_claims_that_no_database_can_hold_are_nobody_s(app_on_either: Flask, sign_up: SignUp) -> None:
+    sign_up(app_on_either)
+    for claims in (
         {"sub": "a\0b"},
         {"sub": "\ud800"},
         {"email": "a\0b"},
@@ -97,11 +97,6 @@ def test_a_worthless_token_leaves_one_line_and_not_the_secret(app: Flask, log_li
         {"jti": "a\0"},
         {"jti": "\ud800"},
         {"sub": "x" * 100_000},
-    ],
-    ids=repr,
-)
-def test_claims_that_no_database_can_hold_are_nobody_s(
-    app_on_either: Flask, sign_up: SignUp, claims: dict[str, Any]
-) -> None:
-    answered = app_on_either.test_client().get(PING, headers=minted(app_on_either, claims))
-    assert_error(answered, 401)
+    ):
+        answered = app_on_either.test_client().get(PING, headers=minted(app_on_either, claims))
+        assert_error(answered, 401)

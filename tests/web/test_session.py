@@ -41,8 +41,8 @@ def status_of(client: FlaskClient) -> int:
 
 
 def session_rows(app: Flask) -> int:
-    with parts_of(app).database.read() as session:
-        return session.scalar(select(func.count()).select_from(BrowserSession)) or 0
+    with parts_of(app).database.read() as connection:
+        return connection.scalar(select(func.count()).select_from(BrowserSession)) or 0
 
 
 def set_cookie(answered: TestResponse) -> tuple[str, dict[str, str]]:
@@ -129,8 +129,8 @@ def test_the_cookie_holds_nothing_but_an_opaque_id(app: Flask, person: Person, b
     assert cookie.startswith("s.")
     assert len(cookie) == 2 + 43
     assert person.id not in cookie
-    with parts_of(app).database.read() as session:
-        row = session.scalars(select(BrowserSession)).one()
+    with parts_of(app).database.read() as connection:
+        row = connection.execute(select(BrowserSession)).one()
     assert cookie.removeprefix("s.") not in (row.id_hash, str(row.data))
 
 
@@ -181,8 +181,8 @@ def test_a_visitor_s_cookie_cannot_sign_anybody_in(app: Flask, person: Person) -
 
 
 def test_a_session_whose_time_is_over_is_worthless(app: Flask, browser: FlaskClient) -> None:
-    with parts_of(app).database.write() as session:
-        session.execute(update(BrowserSession).values(expires_at=now()))
+    with parts_of(app).database.write() as connection:
+        connection.execute(update(BrowserSession).values(expires_at=now()))
     assert status_of(browser) == 401
 
 
@@ -190,8 +190,8 @@ def test_a_disabled_user_is_out_at_the_next_request(
     app: Flask, browser: FlaskClient, api: FlaskClient
 ) -> None:
     assert status_of(browser) == status_of(api) == 200
-    with parts_of(app).database.write() as session:
-        session.execute(update(User).values(disabled_at=now()))
+    with parts_of(app).database.write() as connection:
+        connection.execute(update(User).values(disabled_at=now()))
     assert status_of(browser) == status_of(api) == 401
     assert browser.get("/").headers["Location"].startswith("/sign-in")
 

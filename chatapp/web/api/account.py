@@ -8,7 +8,7 @@ from chatapp.errors import Unauthorized
 from chatapp.web.access import csrf_token, public
 from chatapp.web.body import Body, Text, parsed
 from chatapp.web.identity import current_account, signed_in_by_cookie
-from chatapp.web.refusal import refused
+from chatapp.web.refusal import refused_sign_in
 from chatapp.web.services import services
 
 blueprint = Blueprint("account", __name__, url_prefix="/api")
@@ -41,7 +41,7 @@ def token() -> Response:
     credentials = parsed(Credentials)
     account = services().accounts.with_password(credentials.email, credentials.password)
     if account is None:
-        refused("sign-in", "wrong e-mail or password")
+        refused_sign_in(credentials.email)
         raise Unauthorized("The e-mail or the password is not right.")
     issued = services().api_tokens.issue(account, "from a password")
     return jsonify(token=issued.token, token_type="Bearer", expires_in=issued.expires_in_s)  # noqa: S106

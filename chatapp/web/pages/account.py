@@ -10,7 +10,7 @@ from chatapp.errors import Forbidden, Unauthorized, ValidationFailed
 from chatapp.web.access import public
 from chatapp.web.identity import current_account, sign_in, sign_out
 from chatapp.web.pages.blueprint import blueprint
-from chatapp.web.refusal import refused
+from chatapp.web.refusal import refused_sign_in
 from chatapp.web.services import services
 
 Answer = Response | tuple[str, int] | str
@@ -30,7 +30,7 @@ def sign_in_form() -> Answer:
     email, wanted = request.form.get("email", ""), request.form.get("next", "")
     account = services().accounts.with_password(email, request.form.get("password", ""))
     if account is None:
-        refused("sign-in", "wrong e-mail or password")
+        refused_sign_in(email)
         sentence = "The e-mail or the password is not right."
         return render_template("sign_in.html", email=email, next=wanted, form_error=sentence), 401
     sign_in(account)

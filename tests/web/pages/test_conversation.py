@@ -181,16 +181,22 @@ def test_a_stranger_s_turn_shows_and_stops_nothing(
     assert "<html" not in fragment
 
 
-@pytest.mark.parametrize(
-    "query",
-    ["before=%00", "before=a%00b", "before=~", "before=%27", "draft=%00", "live=1", "before=" + "x" * 3000],
-)
-def test_no_query_surprises_the_page(app_on_either: Flask, sign_up: SignUp, query: str) -> None:
+def test_no_query_surprises_the_page(app_on_either: Flask, sign_up: SignUp) -> None:
     browser = signed_in(app_on_either, sign_up(app_on_either))
     where = posted(browser)
     page_of(browser.get(where))
-    for path in (where, "/"):
-        assert browser.get(f"{path}?{query}").status_code == 200
+    nonsense = ["%00", "a%00b", "~", "%27", "x" * 3000, "", "%ff", "é"]
+    for query in (*(f"before={each}" for each in nonsense), "draft=%00", "live=1", "changed=%00"):
+        for path in (where, "/", "/password"):
+            assert browser.get(f"{path}?{query}").status_code == 200, query
+
+
+def test_the_page_shows_the_latest_messages_and_leads_to_the_older_ones(browser: FlaskClient) -> None:
+    where = posted(browser)
+    page_of(browser.get(where))
+    page = page_of(browser.get(f"{where}?before=0"))
+    assert "Hello, world!" not in page
+    assert "Hello, world!" in page_of(browser.get(f"{where}?before=g"))
 
 
 @pytest.mark.parametrize("path", ["/c/a%00b", "/c/x", "/c/" + "x" * 3000, "/c/%ed%a0%80"])
