@@ -48,6 +48,7 @@ class Settings(BaseModel):
     web_concurrency: int = Field(1, alias="WEB_CONCURRENCY", ge=1, le=256)
     connections: int = Field(1000, alias="CHATAPP_CONNECTIONS", ge=1, le=100_000)
     trusted_proxies: int = Field(0, alias="CHATAPP_TRUSTED_PROXIES", ge=0, le=10)
+    body_s: Seconds = Field(120, alias="CHATAPP_BODY_S")
     drain_s: Seconds = Field(600, alias="CHATAPP_DRAIN_S")
 
     openai_api_key: SecretStr | None = Field(None, alias="OPENAI_API_KEY")

@@ -23,6 +23,7 @@ GOOD: list[tuple[str, str, str, object]] = [
     ("WEB_CONCURRENCY", "1", "web_concurrency", 1),
     ("CHATAPP_CONNECTIONS", "5000", "connections", 5000),
     ("CHATAPP_TRUSTED_PROXIES", "1", "trusted_proxies", 1),
+    ("CHATAPP_BODY_S", "90", "body_s", 90.0),
     ("CHATAPP_DRAIN_S", "12.5", "drain_s", 12.5),
     ("OPENAI_API_KEY", "sk-x", "openai_api_key", SecretStr("sk-x")),
     ("OPENAI_BASE_URL", "http://127.0.0.1:8001/v1", "openai_base_url", "http://127.0.0.1:8001/v1"),

@@ -21,6 +21,9 @@ LOCK_WAIT_S = 5
 _LOCK_PAUSE_S = 0.02
 STATEMENT_TIMEOUT_MS = 10_000
 
+_NO_SUCH_TABLE = "42P01"
+"""PostgreSQL's word for a database that was not upgraded; SQLite's is an OperationalError as it is."""
+
 _WRITES = "chatapp_writes"
 _SQLITE_PRAGMAS = (
     "PRAGMA journal_mode = WAL",
@@ -52,6 +55,7 @@ class Database:
 
     def _engine(self, url: str, pool_size: int) -> Engine:
         options: dict[str, Any] = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": POOL_WAIT_S}
+        options["hide_parameters"] = True  # errors reach the log, and parameters are what people wrote
         if self.on_sqlite:
             engine = create_engine(url, connect_args={"timeout": 5, "isolation_level": None}, **options)
             event.listen(engine, "connect", _prepare_sqlite)
@@ -106,7 +110,7 @@ def _translated() -> Iterator[None]:
     except (OperationalError, PoolTimeout) as error:
         raise _unavailable(error) from error
     except DBAPIError as error:
-        if error.connection_invalidated:
+        if error.connection_invalidated or getattr(error.orig, "sqlstate", None) == _NO_SUCH_TABLE:
             raise _unavailable(error) from error
         raise
 

@@ -107,10 +107,13 @@ class Conversations:
         with self._database.read() as connection:
             return connection.execute(query.order_by(Message.id).limit(limit)).all()
 
-    def latest_messages(self, user_id: str, session_id: str, limit: int, before: str = "~") -> Sequence[Row]:
-        """The last of what was said before the message `before`, oldest first. Raises NotFound."""
+    def latest_messages(self, user_id: str, session_id: str, limit: int, before: str | None) -> Sequence[Row]:
+        """The last of what was said, before the message `before` if one is named, oldest first. Raises
+        NotFound."""
         self.get(user_id, session_id)
-        query = _said().where(Message.session_id == session_id, Message.id < before)
+        query = _said().where(Message.session_id == session_id)
+        if before is not None:
+            query = query.where(Message.id < before)
         with self._database.read() as connection:
             return connection.execute(query.order_by(Message.id.desc()).limit(limit)).all()[::-1]
 

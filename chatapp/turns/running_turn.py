@@ -29,6 +29,7 @@ class RunningTurn:
         self,
         turn_id: str,
         session_id: str,
+        user_id: str,
         request_id: str,
         log: EventLog,
         generations: Sequence[RunningGeneration],
@@ -45,6 +46,7 @@ class RunningTurn:
         self.ended_at: float | None = None
         self.alone_since: float | None = None
         self.unsaved: list[GenerationEnd | None] = []
+        self._user_id = user_id
         self._request_id = request_id
         self._record = record
         self._prices = prices
@@ -190,6 +192,7 @@ class RunningTurn:
     def _log_end(self, generation: RunningGeneration, ending: Ending) -> None:
         fields = {
             "request_id": self._request_id,
+            "user_id": self._user_id,
             "generation_id": generation.id,
             "turn_id": self.id,
             "status": ending.status,

@@ -73,6 +73,7 @@ class Turns:
         turn = RunningTurn(
             committed.id,
             committed.session_id,
+            new.user_id,
             new.request_id,
             EventLog(committed.log_id),
             [self._generation(new, each, len(committed.generations) == 1) for each in committed.generations],

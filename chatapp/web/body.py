@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
 
@@ -18,9 +19,6 @@ from chatapp.errors import (
     UnsupportedMediaType,
     ValidationFailed,
 )
-
-BODY_S = 120
-"""Seconds in which a body must have come in whole, however it dribbles."""
 
 Model = TypeVar("Model", bound=BaseModel)
 _SENTENCES = {
@@ -49,11 +47,22 @@ Text = Annotated[str, AfterValidator(plain_text)]
 """Text of any length."""
 
 
-def read_body() -> None:
-    """Reads the request's body into memory. Raises RequestTimeout, and TooLarge through Flask's own limit."""
+def read_body(patience_s: float) -> None:
+    """Reads the request's body into memory, which must have come in whole within `patience_s` seconds, however it
+    dribbles. Raises RequestTimeout, and TooLarge through Flask's own limit."""
     if request.content_length or request.headers.get("Transfer-Encoding"):
-        with gevent.Timeout(BODY_S, RequestTimeout("The request's body took too long to arrive.")):
-            request.get_data(cache=True)
+        try:
+            with gevent.Timeout(patience_s, RequestTimeout("The request's body took too long to arrive.")):
+                request.get_data(cache=True)
+        except RequestTimeout:
+            _take_no_more(request.environ.get("gunicorn.socket"))
+            raise
+
+
+def _take_no_more(client: socket.socket | None) -> None:
+    """Ends the connection after this answer: the server would go on to read the rest of the body."""
+    if client is not None:
+        client.shutdown(socket.SHUT_RD)
 
 
 def parsed(model: type[Model]) -> Model:

@@ -20,7 +20,7 @@ def _pass() -> None:
         raise NotFound  # no database can hold it, so nothing has that name
     services().answering.ready()
     demand_sign_in()
-    read_body()
+    read_body(services().settings.body_s)
     if request.blueprint not in _FORMS:
         demand_csrf_header()
     elif request.method not in _SAFE:

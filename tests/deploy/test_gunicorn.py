@@ -55,6 +55,17 @@ def test_a_head_that_dribbles_is_closed(tmp_path: Path) -> None:
         assert "Traceback" not in server.log_text()
 
 
+def test_a_body_that_dribbles_is_answered_408_and_closed(tmp_path: Path) -> None:
+    with RunningServer(tmp_path, {"CHATAPP_BODY_S": "0.5"}) as server:
+        begun = (
+            f"POST /api/v1/chat HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {server.token}\r\n"
+            'Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"message": "'
+        )
+        with socket.create_connection(("127.0.0.1", server.port), 20) as client:
+            assert dribble(client, begun.encode()), "gunicorn still takes the body in"
+        server.wait_for_log('"POST /api/v1/chat HTTP/1.1" 408')
+
+
 def test_a_path_cannot_write_log_lines_of_its_own(tmp_path: Path) -> None:
     with RunningServer(tmp_path) as server:
         with socket.create_connection(("127.0.0.1", server.port), 20) as client:

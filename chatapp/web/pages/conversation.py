@@ -29,8 +29,6 @@ from chatapp.web.streams.answer import HEADERS, followed
 
 _SIDEBAR = 50
 _MESSAGES = 100
-_AFTER_ALL = "g"
-"""What every message's hexadecimal id is smaller than, also where a database sorts signs before letters."""
 _HERE = Markup("<!-- answer -->")
 Answer = BaseResponse | tuple[str, int] | str
 
@@ -116,7 +114,7 @@ def _page(found: Any, *, running: FollowedTurn | None = None, **values: Any) -> 
     user_id = current_account().id
     conversations, session_id = services().conversations, found and found.session_id
     asked = request.args.get("before", "")
-    before = asked if asked.isalnum() else _AFTER_ALL
+    before = asked if asked.isalnum() and asked.isascii() else None
     rows = conversations.latest_messages(user_id, session_id, _MESSAGES + 1, before) if found else []
     more, rows = len(rows) > _MESSAGES, rows[-_MESSAGES:]
     listed = conversations.list(user_id, _SIDEBAR + 1, asked_place("older"))

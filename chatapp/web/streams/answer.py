@@ -14,6 +14,7 @@ from chatapp.streaming.subscriber import Subscriber
 from chatapp.telemetry.log import log
 from chatapp.turns.running_turn import RunningTurn
 from chatapp.turns.turns import FollowedTurn
+from chatapp.web.identity import current_account
 from chatapp.web.request_id import request_id
 from chatapp.web.services import services
 from chatapp.web.streams.hang_up import watched
@@ -58,7 +59,13 @@ def stream(turn: FollowedTurn, dialect: Dialect) -> Response:
 def followed(turn: FollowedTurn, dialect: Dialect, position: Position | None) -> Iterator[bytes]:
     """The bytes of one connection. What they need of the request is taken now: when they run, it is gone."""
     subscriber = Subscriber(turn.log, dialect, position, turn.snapshot, waiter=GreenletWaiter())
-    log("SSE stream started", request_id=request_id(), turn_id=turn.id, dialect=dialect.name)
+    log(
+        "SSE stream started",
+        request_id=request_id(),
+        user_id=current_account().id,
+        turn_id=turn.id,
+        dialect=dialect.name,
+    )
     heartbeat = services().answering.heartbeat
     return _frames(turn, subscriber, heartbeat, request.environ.get("gunicorn.socket"))
 

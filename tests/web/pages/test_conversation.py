@@ -233,5 +233,5 @@ def test_no_log_line_holds_what_was_said(
     upstream.scripts = [refuse(400, canary)]
     api.post("/api/chat/stream", json={"message": canary}).get_data()
     assert len(log_lines.of("Chat request received")) == 3
-    assert "canary-of-the-question" not in log_lines.text.replace(f'"detail": "{canary}"', "")
+    assert "canary-of-the-question" not in log_lines.text
     assert "canary-of-the-answer" not in log_lines.text
