@@ -128,7 +128,7 @@ class Farewell:
     def finish(self) -> None:
         """Lets turns run on that have no connection now, whose readers come back to the saved text."""
         heart = gevent.spawn(self._beat)
-        while self._patient() and getattr(self._extension, "busy", False):
+        while self._patient() and self._extension.busy:
             gevent.sleep(0.2)
         self._extension.stop()
         heart.kill()
@@ -166,6 +166,12 @@ def worker_int(_worker: Any) -> None:
     """A quick stop waits for nobody."""
     if _farewell is not None:
         _farewell.at_once = True
+
+
+def worker_abort(_worker: Any) -> None:
+    """The master found that the event loop stood still: nothing in this process can be trusted to end well. The
+    next worker finds its turns ownerless and ends them with the text that was saved."""
+    os._exit(1)
 
 
 def worker_exit(_server: Any, worker: Any) -> None:

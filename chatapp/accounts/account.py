@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -20,7 +22,14 @@ EMAIL_LENGTH = 254
 PASSWORD_LENGTH = range(8, 1025)
 _EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+")
 
-COLUMNS = (User.id, User.email, User.name, User.role)
+COLUMNS = (User.id, User.email, User.name, User.role, User.password_changed_at)
+"""What makes an Account, in its order."""
+
+_STANDING = (
+    select(User.password_changed_at, User.disabled_at)
+    .where(User.id == bindparam("user_id"))
+    .with_for_update()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +40,7 @@ class Account:
     email: str
     name: str
     role: str
+    password_changed_at: datetime | None = field(default=None, compare=False)
 
     @property
     def is_admin(self) -> bool:
@@ -79,14 +89,15 @@ class Accounts:
         with self._database.read() as connection:
             return bool(connection.scalar(select(func.count()).select_from(User)))
 
-    def change_password(self, account: Account, old: str, new: str) -> None:
-        """Raises Unauthorized when `old` is not the password. Ends every session and API token so far."""
+    def change_password(self, account: Account, old: str, new: str) -> Account:
+        """The account with its new password; every session and API token so far has ended. Raises Unauthorized
+        when `old` is not the password."""
         if self.with_password(account.email, old) != account:
             raise Unauthorized("The current password is not right.")
-        self.set_password(account, new)
+        return self.set_password(account, new)
 
-    def set_password(self, account: Account, password: str) -> None:
-        """Sets a password without asking for the old one, and ends every session and API token so far."""
+    def set_password(self, account: Account, password: str) -> Account:
+        """The same, without asking for the old one."""
         hashed, moment = hash_password(checked_password(password)), now()
         with self._database.write() as connection:
             changed = {"password_hash": hashed, "password_changed_at": moment}
@@ -94,6 +105,7 @@ class Accounts:
             connection.execute(delete(BrowserSession).where(BrowserSession.user_id == account.id))
             living = (ApiToken.user_id == account.id) & ApiToken.revoked_at.is_(None)
             connection.execute(update(ApiToken).where(living).values(revoked_at=moment))
+        return replace(account, password_changed_at=moment)
 
     def _find(self, column: InstrumentedAttribute[str], value: str) -> tuple[Account, str] | None:
         if not is_text(value):
@@ -101,7 +113,20 @@ class Accounts:
         query = select(*COLUMNS, User.password_hash).where(column == value, User.disabled_at.is_(None))
         with self._database.read() as connection:
             row = connection.execute(query).one_or_none()
-        return (Account(*row[:4]), row[4]) if row else None
+        return (account_of(row), row.password_hash) if row else None
+
+
+def account_of(row: Any) -> Account:
+    """The account of a row that begins with COLUMNS."""
+    return Account(*row[: len(COLUMNS)])
+
+
+def demand_standing(connection: Connection, account: Account) -> None:
+    """Raises Unauthorized when the account was disabled or its password changed since it was looked up. Locks its
+    row: what the same transaction gives out is ended by any later change of the password."""
+    now_is = connection.execute(_STANDING, {"user_id": account.id}).one_or_none()
+    if now_is is None or now_is.disabled_at or now_is.password_changed_at != account.password_changed_at:
+        raise Unauthorized
 
 
 def checked_email(email: str) -> str:

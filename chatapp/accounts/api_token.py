@@ -13,7 +13,7 @@ from typing import Any
 import jwt
 from sqlalchemy import bindparam, insert, or_, select
 
-from chatapp.accounts.account import COLUMNS, Account, is_text
+from chatapp.accounts.account import COLUMNS, Account, account_of, demand_standing, is_text
 from chatapp.store.account import ApiToken, User
 from chatapp.store.base import now
 from chatapp.store.database import Database
@@ -27,7 +27,6 @@ LIFETIME = timedelta(days=30)
 _HOLDER = (
     select(
         *COLUMNS,
-        User.password_changed_at,
         User.disabled_at,
         ApiToken.jti,
         ApiToken.revoked_at,
@@ -54,7 +53,7 @@ class ApiTokens:
         self._secret = secret
 
     def issue(self, account: Account, name: str, lifetime: timedelta = LIFETIME) -> IssuedToken:
-        """A new token of this account."""
+        """A new token of this account. Raises Unauthorized when its password was changed meanwhile."""
         jti, moment = new_id(), now()
         claims = {
             "sub": account.id,
@@ -73,6 +72,7 @@ class ApiTokens:
             "expires_at": moment + lifetime,
         }
         with self._database.write() as connection:
+            demand_standing(connection, account)
             connection.execute(insert(ApiToken).values(row))
         token = jwt.encode(claims, self._secret, algorithm="HS256")
         return IssuedToken(token, int(lifetime.total_seconds()))
@@ -88,7 +88,7 @@ class ApiTokens:
             holders = connection.execute(_HOLDER, wanted).all()
         if len(holders) != 1 or not _lives(claims, holders[0]):
             return None
-        return Account(*holders[0][:4])
+        return account_of(holders[0])
 
     def _claims(self, token: str) -> dict[str, Any] | None:
         try:

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
-from chatapp.accounts.account import COLUMNS, Account
+from chatapp.accounts.account import COLUMNS, Account, account_of, demand_standing
 from chatapp.store.account import BrowserSession, User
 from chatapp.store.base import now
 from chatapp.store.database import Database
@@ -40,7 +40,8 @@ class BrowserSessions:
         self._database = database
 
     def create(self, account: Account, data: dict[str, Any]) -> str:
-        """A new row; the id for the cookie. Rows whose time is over go with the same transaction."""
+        """A new row; the id for the cookie. Rows whose time is over go with the same transaction.
+        Raises Unauthorized when the account's password was changed meanwhile."""
         session_id, moment = secrets.token_urlsafe(32), now()
         values = {
             "id_hash": _hash(session_id),
@@ -49,6 +50,7 @@ class BrowserSessions:
             "expires_at": moment + LIFETIME,
         }
         with self._database.write() as connection:
+            demand_standing(connection, account)
             connection.execute(delete(BrowserSession).where(BrowserSession.expires_at < moment))
             connection.execute(insert(BrowserSession).values(values))
         return session_id
@@ -58,7 +60,7 @@ class BrowserSessions:
         wanted = {"id_hash": _hash(session_id), "moment": now()}
         with self._database.read() as connection:
             row = connection.execute(_SIGNED_IN, wanted).one_or_none()
-        return SignedIn(Account(*row[:4]), row[4]) if row else None
+        return SignedIn(account_of(row), row.data) if row else None
 
     def update(self, session_id: str, data: dict[str, Any]) -> None:
         with self._database.write() as connection:

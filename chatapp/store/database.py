@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from chatapp.errors import Unavailable
@@ -51,7 +51,9 @@ class Database:
         self._lock_wait_s = lock_wait_s
         self.on_sqlite = url.startswith("sqlite")
         self.engine = self._engine(url, pool_size)
-        self._writing = self.engine.execution_options(**{_WRITES: True})
+        # SQLite's writers wait for one lock: those who only read must not wait for a connection behind them.
+        writers = self._engine(url, pool_size) if self.on_sqlite else self.engine
+        self._writing = writers.execution_options(**{_WRITES: True})
 
     def _engine(self, url: str, pool_size: int) -> Engine:
         options: dict[str, Any] = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": POOL_WAIT_S}
@@ -101,21 +103,24 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+        self._writing.dispose()
 
 
 @contextmanager
 def _translated() -> Iterator[None]:
     try:
         yield
-    except (OperationalError, PoolTimeout) as error:
-        raise _unavailable(error) from error
-    except DBAPIError as error:
-        if error.connection_invalidated or getattr(error.orig, "sqlstate", None) == _NO_SUCH_TABLE:
+    except (IntegrityError, DataError):
+        raise  # the database is well, and says what is wrong with the values
+    except ProgrammingError as error:
+        if getattr(error.orig, "sqlstate", None) == _NO_SUCH_TABLE:
             raise _unavailable(error) from error
         raise
+    except (DBAPIError, PoolTimeout) as error:
+        raise _unavailable(error) from error
 
 
-def _unavailable(error: OperationalError | PoolTimeout | DBAPIError) -> DatabaseUnavailable:
+def _unavailable(error: PoolTimeout | DBAPIError) -> DatabaseUnavailable:
     cause = error.orig if isinstance(error, DBAPIError) else error
     warn("Database unavailable", reason=f"{type(cause).__name__}: {cause}"[:200])
     return DatabaseUnavailable()

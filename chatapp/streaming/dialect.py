@@ -10,7 +10,7 @@ from typing import Protocol
 
 import msgspec
 
-from chatapp.streaming.event import Event
+from chatapp.streaming.event import Event, token
 
 _json = msgspec.json.Encoder().encode
 _CONNECTED = b": Connected to chat stream\nretry: 3000\n"
@@ -30,13 +30,17 @@ class Dialect(Protocol):
     def frame(self, log_id: bytes, seq: int, event: Event) -> bytes:
         """The event's bytes, empty when this dialect does not tell it."""
 
+    def replacement(self, log_id: bytes, seq: int, snapshot: Event) -> bytes:
+        """The bytes that tell a reader whose place is lost to forget what it has."""
+
     def heartbeat(self, now_ms: int) -> bytes:
         """What keeps a silent connection open."""
 
 
 class EventDialect:
-    """Named events with positions. `sentences` also sends a failure's sentence as a token, for clients that
-    know nothing else; that copy has no position and is never saved."""
+    """Named events with positions. `sentences` is for clients that know tokens alone: a failure's sentence is
+    sent as a token too (that copy has no position and is never saved), and what a finished turn's log begins
+    with is a token instead of a snapshot."""
 
     shared = True
 
@@ -47,7 +51,12 @@ class EventDialect:
     def opening(self, position: str) -> bytes:
         return _CONNECTED + (b"id: %b\n\n" % position.encode() if position else b"\n")
 
+    def replacement(self, log_id: bytes, seq: int, snapshot: Event) -> bytes:
+        return EVENTS.frame(log_id, seq, snapshot)
+
     def frame(self, log_id: bytes, seq: int, event: Event) -> bytes:
+        if self._sentences and event.name == "snapshot" and len(event.data["generations"]) == 1:
+            event = token(event.data["generations"][0]["text"])
         frame = b"id: %b-%d\nevent: %b\ndata: %b\n\n" % (log_id, seq, event.name.encode(), _json(event.data))
         if self._sentences and event.name == "failure" and "voice" not in event.data:
             return b"event: token\ndata: %b\n\n%b" % (_json({"text": event.data["message"]}), frame)
@@ -66,14 +75,17 @@ class PlainDialect:
     def opening(self, position: str) -> bytes:
         return _CONNECTED + (b"id: %b\n\n" % position.encode() if position else b"\n")
 
+    def replacement(self, log_id: bytes, seq: int, snapshot: Event) -> bytes:
+        # Clients that only append double the text; those that look for `replace` do not.
+        data = {"content": _whole(snapshot), "replace": True}
+        return b"id: %b-%d\ndata: %b\n\n" % (log_id, seq, _json(data))
+
     def frame(self, log_id: bytes, seq: int, event: Event) -> bytes:
         match event.name:
             case "token":
                 data: dict[str, object] = {"content": event.data["text"]}
             case "snapshot":
-                # Clients that append alone would double the text; those that look for `replace` do not.
-                text = "".join(each["text"] for each in event.data["generations"])
-                data = {"content": text, "replace": True}
+                data = {"content": _whole(event)}
             case "failure":
                 data = {"error": event.data["message"]}
             case "done":
@@ -84,6 +96,10 @@ class PlainDialect:
 
     def heartbeat(self, now_ms: int) -> bytes:
         return b": heartbeat %d\n\n" % now_ms
+
+
+def _whole(snapshot: Event) -> str:
+    return "".join(each["text"] for each in snapshot.data["generations"])
 
 
 EVENTS = EventDialect()

@@ -74,7 +74,7 @@ class Subscriber:
         if not self._lost:
             return dialect.opening(str(Position(log.id, self._seq)))
         self._seq = log.after_text()
-        return dialect.opening("") + dialect.frame(log.id.encode(), self._seq, self._snapshot())
+        return dialect.opening("") + dialect.replacement(log.id.encode(), self._seq, self._snapshot())
 
     def wake(self) -> None:
         """The log has grown."""

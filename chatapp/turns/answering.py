@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 import gevent
+from gevent.lock import RLock
 
 from chatapp.config import Settings
 from chatapp.errors import ChatappError, Unavailable, UpstreamFailure
@@ -47,6 +48,7 @@ class Answering:
         self._simulator: SimulatorServer | None = None
         self._tickers: list[gevent.Greenlet[..., None]] = []
         self._opened = False
+        self._opening = RLock()
         self.upstream_ok = True
         self.heartbeat = Heartbeat(settings.heartbeat_ms / 1000)
 
@@ -78,10 +80,13 @@ class Answering:
         """Makes sure that turns whose process died have an end before anything is answered. Raises
         DatabaseUnavailable while that cannot be done."""
         self.start()
-        if not self._opened:
-            self._owner.open()
-            self._recovery.run()
-            self._opened = True
+        if self._opened:
+            return
+        with self._opening:
+            if not self._opened:
+                self._owner.open()
+                self._recovery.run()
+                self._opened = True
 
     @property
     def busy(self) -> bool:

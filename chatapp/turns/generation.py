@@ -19,9 +19,6 @@ from chatapp.upstream.reply import Reply
 from chatapp.upstream.request import UpstreamRequest
 from chatapp.upstream.usage import Usage
 
-_TURN_TAKING = 64
-"""Deltas that one generation may read without a wait before the others get their turn: about a millisecond."""
-
 
 class Stopped(gevent.GreenletExit):
     """Thrown into a generation that waits for upstream. No `except Exception` on the way swallows it."""
@@ -141,8 +138,6 @@ class RunningGeneration:
                 self.first_token_at = self.heard_at
             parts.append(text)
             say(tagged(token(text)))
-            if not len(parts) % _TURN_TAKING:
-                gevent.sleep(0)  # upstream may be faster than we are: others get their turn
         return reply.finish_reason or "stop"
 
     def _interrupt(self) -> None:

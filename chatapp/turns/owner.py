@@ -33,18 +33,19 @@ class ProcessOwner:
         self._lock: int | None = None
 
     def open(self) -> None:
-        """Takes the lock and writes the lease."""
+        """Takes the lock and writes the lease. May be called again when it did not come to an end."""
         if self._lock is None:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._lock = os.open(self._path(self.id), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             fcntl.flock(self._lock, fcntl.LOCK_EX)
-        with self._database.write() as connection:
-            connection.execute(insert(Owner).values(id=self.id, seen_at=now()))
+        self.renew()
 
     def renew(self) -> None:
-        """Says that this process lives. A row that was taken away is not put back: its turns were given up."""
+        """Says that this process lives, also to those who have taken it for dead."""
         with self._database.write() as connection:
-            connection.execute(update(Owner).where(Owner.id == self.id).values(seen_at=now()))
+            lease = update(Owner).where(Owner.id == self.id).values(seen_at=now())
+            if not connection.execute(lease).rowcount:
+                connection.execute(insert(Owner).values(id=self.id, seen_at=now()))
 
     def close(self) -> None:
         """Gives up the lease and the lock."""
@@ -57,13 +58,11 @@ class ProcessOwner:
         """Whether nobody will ever finish the turns of `owner_id`."""
         if owner_id == self.id:
             return False
-        seen_at = self._seen_at(owner_id)
-        if seen_at is None:
-            return True
         try:
             file = os.open(self._path(owner_id), os.O_RDWR | os.O_CLOEXEC)
         except FileNotFoundError:
-            return now() - seen_at > LEASE
+            seen_at = self._seen_at(owner_id)
+            return seen_at is None or now() - seen_at > LEASE
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -80,6 +80,8 @@ _TOUCH = (
     .where(Conversation.session_id == bindparam("row"))
     .values(updated_at=bindparam("moment"))
 )
+_GENERATION = select(Generation.status, Generation.finish_reason).where(Generation.id == bindparam("row"))
+_TURN = select(Turn.status, Turn.owner_id, Turn.last_seq).where(Turn.id == bindparam("row"))
 _ASKED_TO_STOP = select(Turn.id).where(
     Turn.owner_id == bindparam("mine"), Turn.status == "running", Turn.stop_asked_at.is_not(None)
 )
@@ -113,6 +115,19 @@ class TurnRecord:
                 _end_generation(connection, generation)
             if turn is not None:
                 self._end_turn(connection, turn)
+
+    def holds(self, generation: GenerationEnd | None, turn: TurnEnd | None) -> bool:
+        """Whether `end` with the same arguments was carried out, by this owner."""
+        with self._database.read() as connection:
+            if generation is not None:
+                saved = connection.execute(_GENERATION, {"row": generation.generation_id}).one_or_none()
+                wanted = (generation.columns["status"], generation.columns["finish_reason"])
+                if saved is None or tuple(saved) != wanted:
+                    return False
+            if turn is not None:
+                ended = connection.execute(_TURN, {"row": turn.turn_id}).one_or_none()
+                return ended is not None and tuple(ended) == ("ended", self._owner_id, turn.last_seq)
+        return True
 
     def asked_to_stop(self) -> list[str]:
         """The turns of this owner which somebody has asked, through another process, to stop."""

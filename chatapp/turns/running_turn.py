@@ -6,12 +6,13 @@ import time
 from collections.abc import Sequence
 
 import gevent
+from sqlalchemy.exc import SQLAlchemyError
 
 from chatapp.errors import Unavailable
 from chatapp.streaming.event import Event, Standing, done, failure, snapshot, usage, voice_done
 from chatapp.streaming.event_log import EventLog
 from chatapp.telemetry.log import log as log_line
-from chatapp.telemetry.log import warn
+from chatapp.telemetry.log import logger, warn
 from chatapp.turns.ending import HUNG_UP, Ending, interrupted
 from chatapp.turns.generation import RunningGeneration
 from chatapp.turns.record import GenerationEnd, TurnEnd, TurnLost, TurnRecord
@@ -119,7 +120,8 @@ class RunningTurn:
         except TurnLost:
             ending = interrupted(INTERRUPTED.failure())
             self._say_failure(generation, ending)
-        except Unavailable:
+        except (Unavailable, SQLAlchemyError) as error:
+            _note_unsaved(error)
             self.unsaved.append(self._generation_end(generation, ending))
             ending = Ending(ending.status, "error", NOT_SAVED.failure())
             self._say_failure(generation, ending)
@@ -138,7 +140,8 @@ class RunningTurn:
             self._commit(None, self._turn_end(1))
         except TurnLost:
             warn("Turn ended by another process", turn_id=self.id, request_id=self._request_id)
-        except Unavailable:
+        except (Unavailable, SQLAlchemyError) as error:
+            _note_unsaved(error)
             self.unsaved.append(None)
 
     def save_unsaved(self) -> None:
@@ -152,6 +155,8 @@ class RunningTurn:
             self._record.end(None, self._turn_end(0))
         except TurnLost:
             warn("Turn ended by another process", turn_id=self.id, request_id=self._request_id)
+        except SQLAlchemyError as error:
+            _note_unsaved(error)
         self.unsaved.clear()
 
     def _finish_reason(self) -> str:
@@ -164,12 +169,21 @@ class RunningTurn:
         return "cancelled" if all(ending.finish_reason == "cancelled" for ending in endings) else "error"
 
     def _commit(self, generation: GenerationEnd | None, turn: TurnEnd | None) -> None:
+        """Saves an end, trying again while the database is away. Raises what TurnRecord.end raises."""
         for pause_s in _SAVE_PAUSES_S:
             try:
                 return self._record.end(generation, turn)
             except Unavailable:
                 gevent.sleep(pause_s)
+                if self._is_saved(generation, turn):
+                    return None  # the commit went through, and its answer was lost
         return self._record.end(generation, turn)
+
+    def _is_saved(self, generation: GenerationEnd | None, turn: TurnEnd | None) -> bool:
+        try:
+            return self._record.holds(generation, turn)
+        except Unavailable:
+            return False
 
     def _turn_end(self, more: int) -> TurnEnd:
         return TurnEnd(self.id, self.session_id, self.log.end + more)
@@ -203,6 +217,12 @@ class RunningTurn:
             notes = getattr(ending.failure, "__notes__", [])
             warn("SSE stream error", **fields, code=ending.failure.error_code, detail=" ".join(notes))
         log_line("Chat completion finished", **fields)
+
+
+def _note_unsaved(error: Exception) -> None:
+    """What the database refused for a reason that nobody foresaw is told in full."""
+    if not isinstance(error, Unavailable):
+        logger.error("Ending not saved", exc_info=error)
 
 
 def _timings(generation: RunningGeneration) -> dict[str, int | None]:

@@ -6,16 +6,21 @@ text, to the end; readers get that second-hand, a second late, and exactly once.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import select
 
+from chatapp.errors import NotFound
 from chatapp.store.conversation import Generation, Message, Turn
 from chatapp.store.database import Database
 from chatapp.streaming.event import Event, Standing, done, failure, snapshot, spoken_by, token, usage
 from chatapp.streaming.event_log import EventLog
 from chatapp.upstream.failures import FAILURES
+
+_BEGIN_S = 30.0
+"""Seconds that a reader may take from asking for a turn to the first look at its log."""
 
 _RETRYABLE = {row.code: row.retryable for row in FAILURES}
 
@@ -67,11 +72,13 @@ def _failure(row: Any, request_id: str) -> Event | None:
 
 
 def read_state(database: Database, turn_id: str) -> TurnState:
-    """The turn as it is saved now."""
+    """The turn as it is saved now. Raises NotFound."""
     with database.read() as connection:
         turn = connection.execute(
             select(Turn.status, Turn.log_id, Turn.last_seq, Turn.request_id).where(Turn.id == turn_id)
-        ).one()
+        ).one_or_none()
+        if turn is None:
+            raise NotFound
         columns = [column for column in Generation.__table__.columns if column.name != "turn_id"]
         replies = connection.execute(
             select(*columns, Message.content)
@@ -88,6 +95,7 @@ class SavedTurn:
     def __init__(self, database: Database, turn_id: str) -> None:
         self.id = turn_id
         self._database = database
+        self._made_at = time.monotonic()
         self._state = state = read_state(database, turn_id)
         if state.is_ended:
             self.log = _replay(state)
@@ -101,9 +109,18 @@ class SavedTurn:
     def standings(self) -> list[Standing]:
         return self._state.standings()
 
+    @property
+    def is_forsaken(self) -> bool:
+        """Whether nobody follows it, and whoever asked for it has had the time to begin."""
+        return not self.log.readers and time.monotonic() - self._made_at > _BEGIN_S
+
     def grow(self) -> None:
         """Appends what was saved since the last look, and the end when it has come."""
-        before, self._state = self._state, read_state(self._database, self.id)
+        try:
+            before, self._state = self._state, read_state(self._database, self.id)
+        except NotFound:
+            self.log.append(done("cancelled"))  # its conversation was removed, and with it the turn
+            return
         for old, new in zip(before.replies, self._state.replies, strict=True):
             if len(new.content) > len(old.content):
                 told = token(new.content[len(old.content) :])

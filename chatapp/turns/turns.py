@@ -103,7 +103,7 @@ class Turns:
     def grow_saved(self) -> None:
         """Looks again at the turns that are followed here and answered elsewhere."""
         for turn in tuple(self._elsewhere.values()):
-            if turn.log.closed or not turn.log.readers:
+            if turn.log.closed or turn.is_forsaken:
                 del self._elsewhere[turn.id]
             else:
                 turn.grow()

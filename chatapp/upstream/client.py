@@ -6,6 +6,7 @@ import re
 import traceback
 from typing import Any, cast
 
+import gevent
 import httpx2
 import msgspec
 import openai
@@ -16,7 +17,7 @@ from chatapp.errors import ConfigurationError, UpstreamFailure
 from chatapp.telemetry.log import warn
 from chatapp.upstream.attempts import Attempts, watching
 from chatapp.upstream.connections import http_client
-from chatapp.upstream.failures import SERVER_ERROR
+from chatapp.upstream.failures import OPENAI_TIMEOUT, SERVER_ERROR
 from chatapp.upstream.parameters import Parameters
 from chatapp.upstream.prices import Prices
 from chatapp.upstream.reply import Reply
@@ -135,7 +136,8 @@ class Upstream:
     def models(self) -> tuple[str, ...]:
         """The models that upstream lists, in its order. Raises UpstreamFailure; takes seconds at most."""
         try:
-            answer = self._client.models.with_raw_response.list(timeout=_LISTING_S)
+            with gevent.Timeout(_LISTING_S, OPENAI_TIMEOUT.failure()):
+                answer = self._client.models.with_raw_response.list(timeout=_LISTING_S)
         except openai.OpenAIError as error:
             raise failure_of(error, name="the list of models", key=self._key) from None
         try:

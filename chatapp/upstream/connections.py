@@ -17,6 +17,8 @@ _KEEPALIVE_S = 30.0
 _CONNECT_S = 10.0
 _WRITE_S = 30.0
 _ERROR_BYTES = 64 * 1024
+_ANSWER_BYTES = 1024 * 1024
+"""Of an answer that is no stream, such as the list of models."""
 
 
 def http_client(settings: Settings, *, trust_env: bool, pool_s: float) -> httpx2.Client:
@@ -36,24 +38,27 @@ def http_client(settings: Settings, *, trust_env: bool, pool_s: float) -> httpx2
         # Compression would hold deltas back in upstream's buffer, and cost us to undo.
         headers={"Accept-Encoding": "identity"},
         trust_env=trust_env,
-        event_hooks={"request": [note_request], "response": [_bound_error_body]},
+        event_hooks={"request": [note_request], "response": [_bound_body]},
     )
 
 
-def _bound_error_body(response: httpx2.Response) -> None:
-    """The openai client reads an error's body to its end; this bounds it and closes it whatever happens."""
-    if response.is_error and isinstance(response.stream, httpx2.SyncByteStream):
-        response.stream = _ErrorBody(response.stream)
+def _bound_body(response: httpx2.Response) -> None:
+    """The openai client reads every body but a stream's to its end; this bounds it and closes it whatever
+    happens."""
+    is_stream = response.headers.get("content-type", "").startswith("text/event-stream")
+    if isinstance(response.stream, httpx2.SyncByteStream) and (response.is_error or not is_stream):
+        response.stream = _BoundBody(response.stream, _ERROR_BYTES if response.is_error else _ANSWER_BYTES)
 
 
-class _ErrorBody(httpx2.SyncByteStream):
-    """At most _ERROR_BYTES of a body; gives its connection back even when the reading greenlet is killed."""
+class _BoundBody(httpx2.SyncByteStream):
+    """At most `room` bytes of a body; gives its connection back even when the reading greenlet is killed."""
 
-    def __init__(self, stream: httpx2.SyncByteStream) -> None:
+    def __init__(self, stream: httpx2.SyncByteStream, room: int) -> None:
         self._stream = stream
+        self._room = room
 
     def __iter__(self) -> Iterator[bytes]:
-        room = _ERROR_BYTES
+        room = self._room
         try:
             for chunk in self._stream:
                 yield chunk[:room]

@@ -21,6 +21,8 @@ from chatapp.errors import (
 )
 
 Model = TypeVar("Model", bound=BaseModel)
+_TOLD = 20
+"""Faults of a body that are told one by one."""
 _SENTENCES = {
     "missing": "This field is required.",
     "extra_forbidden": "This field is not known.",
@@ -81,7 +83,9 @@ def validated(build: Callable[[], Model]) -> Model:
     try:
         return build()
     except ValidationError as error:
-        raise ValidationFailed([_told(each) for each in error.errors(include_url=False)]) from None
+        raise ValidationFailed(
+            [_told(each) for each in error.errors(include_url=False, include_input=False)[:_TOLD]]
+        ) from None
 
 
 def _told(error: Any) -> FieldError:

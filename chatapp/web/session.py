@@ -68,8 +68,9 @@ class Session(SessionMixin):
         if self._set_aside:
             return None
         if self._wanted is not None:
+            wanted, self._wanted = self._wanted, None
             self._end_row()
-            return _SIGNED_IN + self._sessions.create(self._wanted, self._data or {})
+            return _SIGNED_IN + self._sessions.create(wanted, self._data or {})
         if self._ended:
             self._end_row()
             return ""

@@ -108,12 +108,25 @@ def test_a_change_ends_every_session_and_token_of_that_person_alone(
 ) -> None:
     kept = sessions.create(other, {}), tokens.issue(other, "kept").token
     ended = [sessions.create(person, {}) for _ in range(2)], tokens.issue(person, "ended").token
-    accounts.set_password(person, OTHER)
+    changed = accounts.set_password(person, OTHER)
     assert [sessions.find(each) for each in ended[0]] == [None, None]
     assert tokens.account(ended[1]) is None
     assert sessions.find(kept[0]) is not None
     assert tokens.account(kept[1]) == other
-    assert tokens.account(tokens.issue(person, "new").token) == person
+    assert tokens.account(tokens.issue(changed, "new").token) == person
+
+
+def test_a_sign_in_in_flight_does_not_survive_a_change_of_password(
+    accounts: Accounts, sessions: BrowserSessions, tokens: ApiTokens, person: Account
+) -> None:
+    """The old password was right when it was looked at; what it opens is given out later."""
+    looked_up = accounts.with_password(person.email, PASSWORD)
+    assert looked_up is not None
+    accounts.set_password(person, OTHER)
+    with pytest.raises(Unauthorized):
+        tokens.issue(looked_up, "late")
+    with pytest.raises(Unauthorized):
+        sessions.create(looked_up, {})
 
 
 @pytest.mark.parametrize("email", ["a@b", "a" * 246 + "@b.co.uk", "ä@ö.example", "a+b@c-d.example"])

@@ -226,8 +226,10 @@ def test_a_change_of_password_ends_what_was_issued_before_it(
     assert [tokens.account(each) for each in before] == [None] * len(before)
     with database.write() as connection:  # as if it were a few seconds later
         connection.execute(update(User).values(password_changed_at=now() - timedelta(seconds=5)))
+    changed = accounts.by_id(person.id)
+    assert changed is not None
     after = [
-        tokens.issue(person, "new").token,
+        tokens.issue(changed, "new").token,
         signed(claims_of(person, iat=moment)),
         signed(claims_of(person, iat=moment, jti="elsewhere")),
     ]

@@ -71,8 +71,18 @@ def test_the_plain_dialect_says_content_error_and_done() -> None:
 def test_the_plain_dialect_replaces_by_content_and_keeps_quiet_about_the_rest() -> None:
     standing = {"generation_id": "g", "voice": "seeker", "text": "all", "status": "streaming"}
     told = PLAIN.frame(b"k", 1, Event("snapshot", {"generations": [standing]}))
-    assert read([told]).frames[0].json() == {"content": "all", "replace": True}
+    assert read([told]).frames[0].json() == {"content": "all"}
+    lost = PLAIN.replacement(b"k", 1, Event("snapshot", {"generations": [standing]}))
+    assert read([lost]).frames[0].json() == {"content": "all", "replace": True}
     assert PLAIN.frame(b"k", 1, usage(1, 2, None, "m")) == b""
+
+
+def test_who_knows_tokens_alone_gets_a_finished_reply_as_one() -> None:
+    told = snapshot([{"generation_id": "g", "voice": "seeker", "text": "all", "status": "complete"}])
+    client = read([EVENTS_WITH_SENTENCES.frame(b"k", 3, told)])
+    assert (client.names(), client.text(), client.last_id) == (["token"], "all", "k-3")
+    assert read([EVENTS_WITH_SENTENCES.replacement(b"k", 3, told)]).names() == ["snapshot"]
+    assert read([EVENTS.frame(b"k", 3, told)]).names() == ["snapshot"]
 
 
 @given(st.text())

@@ -57,22 +57,6 @@ def _run(generation: RunningGeneration) -> list[Event]:
     return said
 
 
-def test_a_flood_lets_others_have_their_turn() -> None:
-    turns = 0
-
-    def beat() -> None:
-        nonlocal turns
-        while True:
-            turns += 1
-            gevent.sleep(0)
-
-    beating = gevent.spawn(beat)
-    said = _run(_generation(InstantUpstream(10_000)))
-    beating.kill()
-    assert len(said) == 10_000
-    assert turns > 100
-
-
 def test_one_call_and_one_close_at_the_least() -> None:
     upstream = InstantUpstream(3)
     generation = _generation(upstream)

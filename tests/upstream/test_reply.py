@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import gzip
 import time
+from collections.abc import Iterator
 
 import gevent
+import httpx2
 import pytest
 from gevent.event import Event
 
 from chatapp.errors import UpstreamFailure
 from chatapp.upstream.client import Upstream
+from chatapp.upstream.reply import Reply
 from chatapp.upstream.usage import Usage
 from tests.scripted_upstream import (
     DONE,
@@ -52,6 +55,36 @@ def test_an_ending_that_does_not_come_is_not_waited_for_long(rest: Script) -> No
         assert read(upstream) == "a"
         assert time.monotonic() - start < 1
         assert End.HANG not in rest or server.requests[0].hung_up.wait(1)
+
+
+class Flood(httpx2.SyncByteStream):
+    """An answer that is here already, whole: reading it never waits."""
+
+    def __init__(self, piece: bytes, pieces: int) -> None:
+        self._pieces = [piece] * pieces
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield from self._pieces
+        yield delta("", "stop") + DONE
+
+
+@pytest.mark.parametrize(
+    "piece", [delta("x"), delta(""), b": x\n", b"\n"], ids=["text", "empty", "comment", "line"]
+)
+def test_a_flood_lets_others_have_their_turn(piece: bytes) -> None:
+    turns = 0
+
+    def beat() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            gevent.sleep(0)
+
+    beating = gevent.spawn(beat)
+    reply = Reply(httpx2.Response(200, stream=Flood(piece, 10_000)), retries=0, limit=1_000_000)
+    assert "".join(reply) in ("", "x" * 10_000)
+    beating.kill()
+    assert turns > 50
 
 
 def test_the_answer_is_over_before_its_ending_is_read() -> None:

@@ -26,7 +26,7 @@ def health() -> Response:
 def ready() -> Response:
     """Whether this process can do its work, and what is in the way."""
     checks = {"database": _database(), "upstream": _upstream()}
-    is_ready = all(check["ok"] for check in checks.values())
+    is_ready = all(check["ok"] for check in checks.values()) and not services().answering.turns.draining
     body = {"status": "ready" if is_ready else "not ready", "checks": checks}
     return make_response(jsonify(body), 200 if is_ready else 503)
 

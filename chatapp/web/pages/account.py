@@ -74,10 +74,10 @@ def password_form() -> Answer:
     account = current_account()
     try:
         old, new = request.form.get("old_password", ""), request.form.get("new_password", "")
-        services().accounts.change_password(account, old, new)
+        changed = services().accounts.change_password(account, old, new)
     except (Unauthorized, ValidationFailed) as error:
         return render_template("password.html", form_error=error.message, changed=False), 422
-    sign_in(account)  # every session ended with the old password; this browser gets a new one
+    sign_in(changed)  # every session ended with the old password; this browser gets a new one
     return redirect(url_for("pages.password", changed=1), 303)
 
 

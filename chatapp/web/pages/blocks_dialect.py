@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import gevent
 from markupsafe import Markup, escape
 
 from chatapp.streaming.event import Event
 from chatapp.web.markdown.blocks import BlockStream
+from chatapp.web.pages.shown import SHORT
 
 ENDING_NOTES = {
     "cancelled": "Stopped here.",
@@ -23,6 +27,7 @@ class BlocksDialect:
 
     def __init__(self) -> None:
         self._blocks = BlockStream()
+        self._waiting = 0  # characters of the block that is not finished, at the most
 
     def opening(self, position: str) -> bytes:
         return b"<!-- the answer, as it is written -->\n"
@@ -30,21 +35,43 @@ class BlocksDialect:
     def frame(self, log_id: bytes, seq: int, event: Event) -> bytes:
         return b"".join(block.encode() for block in self._told(event))
 
+    def replacement(self, log_id: bytes, seq: int, snapshot: Event) -> bytes:
+        return self.frame(
+            log_id, seq, snapshot
+        )  # a page always reads from the start, and has no place to lose
+
     def heartbeat(self, now_ms: int) -> bytes:
         return b"<!-- still writing -->\n"
 
     def _told(self, event: Event) -> list[Markup]:
         match event.name:
             case "token":
-                return self._blocks.feed(event.data["text"])
+                return self._fed(event.data["text"])
             case "snapshot":
-                return self._blocks.feed("\n\n".join(each["text"] for each in event.data["generations"]))
+                return self._fed("\n\n".join(each["text"] for each in event.data["generations"]))
             case "failure":
                 sentence = Markup('<p class="failure">{}</p>\n').format(escape(event.data["message"]))
-                return [*self._blocks.finish(), sentence]
+                return [*self._finished(), sentence]
             case "done":
-                return [*self._blocks.finish(), *self._note(event.data["finish_reason"])]
+                return [*self._finished(), *self._note(event.data["finish_reason"])]
         return []
+
+    def _fed(self, text: str) -> list[Markup]:
+        self._waiting += len(text)
+        blocks = self._rendered(self._blocks.feed, text)
+        if blocks:
+            self._waiting = len(text)
+        return blocks
+
+    def _finished(self) -> list[Markup]:
+        return self._rendered(self._blocks.finish)
+
+    def _rendered(self, work: Callable[..., list[Markup]], *text: str) -> list[Markup]:
+        """A long block may be a hostile one, and takes most of a second: in a native thread, then."""
+        if self._waiting <= SHORT:
+            return work(*text)
+        blocks: list[Markup] = gevent.get_hub().threadpool.apply(work, text)
+        return blocks
 
     def _note(self, finish_reason: str) -> list[Markup]:
         note = ENDING_NOTES.get(finish_reason)

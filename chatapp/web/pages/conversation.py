@@ -52,7 +52,7 @@ def conversation(session_id: str) -> Answer:
     """The conversation. While a turn runs, a browser without JavaScript gets the page as a stream."""
     found = services().conversations.get(current_account().id, session_id)
     turn_id = services().conversations.running_turn(session_id)
-    if turn_id is None:
+    if turn_id is None or "before" in request.args:
         return _page(found)
     turn = services().answering.turns.follow(current_account().id, turn_id)
     has_script = request.cookies.get("js") == "1" and "live" not in request.args

@@ -11,7 +11,7 @@ from markupsafe import Markup, escape
 
 from chatapp.web.markdown.renderer import render
 
-_SHORT = 8192
+SHORT = 1024
 """Characters that are rendered on the spot."""
 
 
@@ -60,7 +60,7 @@ def shown_message(row: Any) -> ShownMessage:
 
 def _rendered(source: str) -> Markup:
     """The reply as HTML; a long one in a native thread, because a hostile one takes most of a second."""
-    if len(source) <= _SHORT:
+    if len(source) <= SHORT:
         return render(source)
     html: Markup = gevent.get_hub().threadpool.apply(render, (source,))
     return html
