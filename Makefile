@@ -51,7 +51,7 @@ local-model: $(MODEL_VENV)/requirements.stamp ## serve a small real model for de
 		--model "$$($(MODEL_VENV)/bin/python deploy/local_model.py)"
 
 install: $(VENV)/requirements.stamp
-install-test: $(VENV)/requirements-test.stamp
+install-test: $(VENV)/requirements-test.stamp ## build what the tests need
 
 # The stamps make an install happen only when its lock, or the environment itself, is new.
 $(VENV)/requirements.stamp: requirements.txt | $(BIN)/python

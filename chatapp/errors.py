@@ -1,4 +1,4 @@
-"""Every error that chatapp raises on purpose, in one tree.
+"""The errors that reach people, in one tree. Each layer adds its own leaves; `TurnRunning` under Conflict is one.
 
     ChatappError
     ├── ConfigurationError      the start stops, with one line that names the variable
@@ -138,7 +138,6 @@ class UpstreamFailure(ChatappError):
     """A generation ended badly. `retryable` says whether the same message may work later."""
 
     code = "SERVER_ERROR"
-    status = 502
 
     def __init__(self, code: str, message: str, *, retryable: bool, retries: int = 0) -> None:
         super().__init__(message, code=code)

@@ -10,6 +10,11 @@ export class Refused extends Error {
   get signedOut() {
     return this.status === 401;
   }
+
+  /** Whether asking again will get the same answer: signed out, or gone. */
+  get isFinal() {
+    return this.status >= 400 && this.status < 500 && this.status !== 429;
+  }
 }
 
 /** Posts a message: {turn_id, session_id, generations, stream_url}. The same clientMessageId never posts twice. */

@@ -104,7 +104,7 @@ export class Chat {
       const html = await finishedTurn(this.sessionId, turn.id);
       if (!this.messages.swap(html)) throw new Error("still running");
     } catch (problem) {
-      if (problem.signedOut) return this.leave(problem);
+      if (problem.isFinal) return this.leave(problem);
       this.composer.warn("The connection was lost. Trying again …");
       setTimeout(() => this.follow(turn), RETRY_MS);
       return;

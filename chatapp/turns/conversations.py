@@ -117,20 +117,24 @@ class Conversations:
         with self._database.read() as connection:
             return connection.execute(query.order_by(Message.id.desc()).limit(limit)).all()[::-1]
 
-    def turn_messages(self, user_id: str, turn_id: str) -> Sequence[Row]:
+    def turn_messages(self, user_id: str, session_id: str, turn_id: str) -> Sequence[Row]:
         """The user's message and the replies of one turn. Raises NotFound."""
         query = _said().join(Turn, Turn.id == Message.turn_id)
         with self._database.read() as connection:
             rows = connection.execute(
-                query.where(Turn.id == turn_id, Turn.user_id == user_id).order_by(Message.id)
+                query.where(
+                    Turn.id == turn_id, Turn.session_id == session_id, Turn.user_id == user_id
+                ).order_by(Message.id)
             ).all()
         if not rows:
             raise NotFound
         return rows
 
-    def running_turn(self, session_id: str) -> str | None:
+    def running_turn(self, user_id: str, session_id: str) -> str | None:
         """The id of the turn that this conversation is answering, if any."""
-        running = select(Turn.id).where(Turn.session_id == session_id, Turn.status == "running")
+        running = select(Turn.id).where(
+            Turn.session_id == session_id, Turn.status == "running", Turn.user_id == user_id
+        )
         with self._database.read() as connection:
             return connection.scalar(running)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from chatapp.errors import UpstreamFailure
@@ -21,6 +22,17 @@ STOPPED = Ending("cancelled", "cancelled")
 
 HUNG_UP = Ending("partial", "cancelled")
 """The caller of a connection-bound stream has gone."""
+
+
+def finish_reason_of(endings: Iterable[tuple[str, str]]) -> str:
+    """What `done` says of a turn whose generations ended with these (status, finish_reason). One voice: its own
+    reason. Several: `stop` when at least one ended well, else what they have in common."""
+    ends = list(endings)
+    if len(ends) == 1:
+        return ends[0][1]
+    if any(status == "complete" for status, _ in ends):
+        return "stop"
+    return "cancelled" if all(reason == "cancelled" for _, reason in ends) else "error"
 
 
 def whole(finish_reason: str) -> Ending:

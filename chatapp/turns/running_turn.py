@@ -13,7 +13,7 @@ from chatapp.streaming.event import Event, Standing, done, failure, snapshot, us
 from chatapp.streaming.event_log import EventLog
 from chatapp.telemetry.log import log as log_line
 from chatapp.telemetry.log import logger, warn
-from chatapp.turns.ending import HUNG_UP, Ending, interrupted
+from chatapp.turns.ending import HUNG_UP, Ending, finish_reason_of, interrupted
 from chatapp.turns.generation import RunningGeneration
 from chatapp.turns.record import GenerationEnd, TurnEnd, TurnLost, TurnRecord
 from chatapp.upstream.failures import INTERRUPTED, NOT_SAVED
@@ -69,7 +69,7 @@ class RunningTurn:
         self.start()
 
     def join(self) -> None:
-        """A connection that this turn is tied to has opened."""
+        """A connection has opened that this turn may be tied to."""
         self._bound_readers += 1
 
     def leave(self) -> None:
@@ -129,10 +129,10 @@ class RunningTurn:
 
     def _finish(self) -> None:
         """The end of the turn is committed, and the conversation free, before `done` is said."""
-        reason = self._finish_reason()
+        endings = [each.ending for each in self.generations if each.ending]
         if len(self.generations) > 1:
             self._commit_turn_end()
-        self.log.append(done(reason))
+        self.log.append(done(finish_reason_of((each.status, each.finish_reason) for each in endings)))
         self.ended_at = time.monotonic()
 
     def _commit_turn_end(self) -> None:
@@ -158,15 +158,6 @@ class RunningTurn:
         except SQLAlchemyError as error:
             _note_unsaved(error)
         self.unsaved.clear()
-
-    def _finish_reason(self) -> str:
-        """One voice: its own. Several: `stop` when at least one ended well, else what all have in common."""
-        endings = [generation.ending for generation in self.generations if generation.ending]
-        if len(endings) == 1:
-            return endings[0].finish_reason
-        if any(ending.status == "complete" for ending in endings):
-            return "stop"
-        return "cancelled" if all(ending.finish_reason == "cancelled" for ending in endings) else "error"
 
     def _commit(self, generation: GenerationEnd | None, turn: TurnEnd | None) -> None:
         """Saves an end, trying again while the database is away. Raises what TurnRecord.end raises."""

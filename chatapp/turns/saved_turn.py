@@ -17,6 +17,7 @@ from chatapp.store.conversation import Generation, Message, Turn
 from chatapp.store.database import Database
 from chatapp.streaming.event import Event, Standing, done, failure, snapshot, spoken_by, token, usage
 from chatapp.streaming.event_log import EventLog
+from chatapp.turns.ending import finish_reason_of
 from chatapp.upstream.failures import FAILURES
 
 _BEGIN_S = 30.0
@@ -51,13 +52,10 @@ class TurnState:
         for row in self.replies:
             told = [event for event in (_usage(row), _failure(row, self.request_id)) if event]
             events += told if len(self.replies) == 1 else [spoken_by(row.voice, event) for event in told]
-        return [*events, done(self._finish_reason())]
-
-    def _finish_reason(self) -> str:
-        reasons = {row.finish_reason or "error" for row in self.replies}
-        if len(reasons) == 1:
-            return str(reasons.pop())
-        return "stop" if any(row.status == "complete" for row in self.replies) else "error"
+        return [
+            *events,
+            done(finish_reason_of((row.status, row.finish_reason or "error") for row in self.replies)),
+        ]
 
 
 def _usage(row: Any) -> Event | None:
@@ -102,6 +100,15 @@ class SavedTurn:
         else:
             self.log = EventLog()
             self.log.append(self.snapshot())
+
+    def start(self) -> None:
+        """Nothing: it runs elsewhere, or has ended."""
+
+    def join(self) -> None:
+        """Nothing: no connection here is tied to it."""
+
+    def leave(self) -> None:
+        """Nothing, as `join`."""
 
     def snapshot(self) -> Event:
         return snapshot(self.standings())

@@ -12,6 +12,7 @@ from chatapp.store.conversation import Turn
 from chatapp.store.database import Database
 from chatapp.streaming.event import Event, Standing
 from chatapp.streaming.event_log import EventLog
+from chatapp.telemetry.log import log
 from chatapp.turns.ending import STOPPED
 from chatapp.turns.generation import RunningGeneration
 from chatapp.turns.new_turn import CommittedTurn, NewGeneration, NewTurn
@@ -28,13 +29,20 @@ _OWNED = select(Turn.id).where(Turn.id == bindparam("turn_id"), Turn.user_id == 
 
 
 class FollowedTurn(Protocol):
-    """What a subscriber needs of a turn, whoever answers it."""
+    """What connections need of a turn, whoever answers it. `join` and `leave` are told by connections that the turn
+    may be tied to, `start` when the first bytes are out; only a turn that this process answers heeds them."""
 
     @property
     def id(self) -> str: ...
 
     @property
     def log(self) -> EventLog: ...
+
+    def start(self) -> None: ...
+
+    def join(self) -> None: ...
+
+    def leave(self) -> None: ...
 
     def snapshot(self) -> Event: ...
 
@@ -62,9 +70,15 @@ class Turns:
         self._elsewhere: dict[str, SavedTurn] = {}
         self.draining = False
 
-    def begin(self, new: NewTurn) -> tuple[CommittedTurn, RunningTurn | SavedTurn]:
+    def begin(self, new: NewTurn) -> tuple[CommittedTurn, FollowedTurn]:
         """Commits the message; its turn, which runs from `start` on. A repeated message gives the turn that it
         started first. Raises what TurnStart.commit raises, and Unavailable while the server drains."""
+        log(
+            "Chat request received",
+            request_id=new.request_id,
+            user_id=new.user_id,
+            characters=len(new.message),
+        )
         if self.draining:
             raise Unavailable("The server is restarting. Please try again in a moment.", code="DRAINING")
         committed = self._start.commit(new)

@@ -19,10 +19,8 @@ from chatapp.upstream.attempts import Attempts, watching
 from chatapp.upstream.connections import http_client
 from chatapp.upstream.failures import OPENAI_TIMEOUT, SERVER_ERROR
 from chatapp.upstream.parameters import Parameters
-from chatapp.upstream.prices import Prices
 from chatapp.upstream.reply import Reply
 from chatapp.upstream.request import UpstreamRequest
-from chatapp.upstream.usage import Usage
 from chatapp.upstream.verdict import failure_of
 
 CHARACTERS_PER_TOKEN = 32
@@ -54,13 +52,12 @@ class Upstream:
     ) -> None:
         """`base_url` and `api_key` stand in for the settings' own: that is how the simulator is plugged in.
 
-        Raises ConfigurationError for a key or address that cannot be used, or a bad price list.
+        Raises ConfigurationError for a key or address that cannot be used.
         """
         self.simulated = settings.simulated
         self._key = _key(settings, api_key)
         self._limit = settings.max_output_tokens * CHARACTERS_PER_TOKEN
         self._parameters = Parameters(settings)
-        self._prices = Prices.load(settings.prices)
         # A proxy for the outer world has no business on the way to a simulator in this process.
         http = http_client(settings, trust_env=not self.simulated, pool_s=pool_s)
         self._client = _client(_address(settings, base_url), self._key, http)
@@ -145,10 +142,6 @@ class Upstream:
         except (ValueError, RecursionError):
             raise SERVER_ERROR.failure(detail="the list of models cannot be read") from None
         return tuple(dict.fromkeys(model.id for model in listing.data))
-
-    def cost(self, model: str, usage: Usage) -> float | None:
-        """US dollars that `usage` of `model` costs; None when the price or a count is not known."""
-        return self._prices.cost(model, usage)
 
     def close(self) -> None:
         """Closes every connection. Open replies end with UpstreamFailure."""

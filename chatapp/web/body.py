@@ -54,11 +54,11 @@ def read_body(patience_s: float) -> None:
     dribbles. Raises RequestTimeout, and TooLarge through Flask's own limit."""
     if request.content_length or request.headers.get("Transfer-Encoding"):
         try:
-            with gevent.Timeout(patience_s, RequestTimeout("The request's body took too long to arrive.")):
+            with gevent.Timeout(patience_s, RequestTimeout("too long")):
                 request.get_data(cache=True)
-        except RequestTimeout:
+        except (RequestTimeout, TimeoutError):
             _take_no_more(request.environ.get("gunicorn.socket"))
-            raise
+            raise RequestTimeout("The request's body took too long to arrive.") from None
 
 
 def _take_no_more(client: socket.socket | None) -> None:

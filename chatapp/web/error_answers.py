@@ -72,6 +72,7 @@ def is_api() -> bool:
 
 def _told(status: int, code: str, message: str, fields: list[dict[str, str]]) -> Response:
     if not is_api():
+        message = "This page or conversation does not exist." if status == 404 else message
         page = render_template("error.html", status=status, message=message, request_id=request_id())
         return make_response(page, status)
     body: dict[str, Any] = {"code": code, "message": message, "request_id": request_id()}

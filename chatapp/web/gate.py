@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from socket import socket
+
 from flask import Flask, request
 
 from chatapp.errors import NotFound
@@ -13,7 +15,15 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _FORMS = frozenset({"pages"})
 
 
+SLOW_READER_S = 70
+"""Seconds for which one write may wait for a reader that does not read. Longer than gunicorn waits for the next
+request of a kept connection, so that an idle one ends as gunicorn ends it."""
+
+
 def _pass() -> None:
+    client: socket | None = request.environ.get("gunicorn.socket")
+    if client is not None:
+        client.settimeout(SLOW_READER_S)
     if is_untouched():
         return
     if "\0" in request.path:

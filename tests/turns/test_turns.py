@@ -136,7 +136,7 @@ def test_many_at_once_with_one_message_id_make_one_turn(database_url: str, data:
         def post(_: int) -> str:
             committed, turn = here.begin("Hi", client_message_id="one")
             if not committed.is_repeated:
-                turn.start()  # type: ignore[attr-defined]
+                turn.start()
             return here.read(turn).text()
 
         greenlets = [gevent.spawn(post, number) for number in range(10)]

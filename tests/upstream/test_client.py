@@ -6,7 +6,6 @@ import socket
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
 
 import gevent
 import pytest
@@ -323,7 +322,6 @@ def test_a_proxy_is_used_towards_a_real_upstream(monkeypatch: pytest.MonkeyPatch
     [
         ({}, "OPENAI_API_KEY"),
         ({"openai_base_url": "http://[::"}, "OPENAI_BASE_URL"),
-        ({"openai_api_key": "sk-1", "prices": Path("/nowhere.toml")}, "CHATAPP_PRICES"),
     ],
 )
 def test_settings_that_cannot_work_stop_the_start(settings: dict[str, object], variable: str) -> None:

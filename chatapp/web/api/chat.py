@@ -5,9 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, jsonify, make_response, url_for
 
 from chatapp.streaming.dialect import EVENTS, EVENTS_WITH_SENTENCES, PLAIN, Dialect
-from chatapp.telemetry.log import log
 from chatapp.turns.new_turn import NewTurn
-from chatapp.turns.running_turn import RunningTurn
 from chatapp.web.api.message_body import ChatBody, PlainBody
 from chatapp.web.body import parsed
 from chatapp.web.services import services
@@ -32,10 +30,8 @@ def plain_chat() -> Response:
 def start_turn() -> Response:
     """Starts a turn that belongs to the conversation, and says where to follow it."""
     new = parsed(ChatBody).new_turn(bound=False)
-    log_received(new)
     committed, turn = services().answering.turns.begin(new)
-    if isinstance(turn, RunningTurn):
-        turn.start()
+    turn.start()
     told = {
         "turn_id": committed.id,
         "session_id": committed.session_id,
@@ -45,12 +41,6 @@ def start_turn() -> Response:
     return make_response(jsonify(told), 202)
 
 
-def log_received(new: NewTurn) -> None:
-    """The one line that every message leaves."""
-    log("Chat request received", request_id=new.request_id, user_id=new.user_id, characters=len(new.message))
-
-
 def _streamed(new: NewTurn, dialect: Dialect) -> Response:
-    log_received(new)
     committed, turn = services().answering.turns.begin(new)
     return bound_stream(turn, EVENTS if len(new.voices) > 1 else dialect, committed.session_id)

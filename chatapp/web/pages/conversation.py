@@ -14,9 +14,7 @@ from werkzeug import Response as BaseResponse
 
 from chatapp.errors import ChatappError, Conflict, Unavailable, ValidationFailed
 from chatapp.turns.conversations import Place
-from chatapp.turns.running_turn import RunningTurn
 from chatapp.turns.turns import FollowedTurn
-from chatapp.web.api.chat import log_received
 from chatapp.web.api.message_body import ChatBody
 from chatapp.web.api.page import asked_place, cursor_of
 from chatapp.web.body import validated
@@ -51,7 +49,7 @@ def new_conversation() -> Answer:
 def conversation(session_id: str) -> Answer:
     """The conversation. While a turn runs, a browser without JavaScript gets the page as a stream."""
     found = services().conversations.get(current_account().id, session_id)
-    turn_id = services().conversations.running_turn(session_id)
+    turn_id = services().conversations.running_turn(current_account().id, session_id)
     if turn_id is None or "before" in request.args:
         return _page(found)
     turn = services().answering.turns.follow(current_account().id, turn_id)
@@ -81,7 +79,7 @@ def stop_turn(turn_id: str) -> Answer:
 @blueprint.get("/c/<session_id>/turns/<turn_id>", endpoint="turn")
 def turn_fragment(session_id: str, turn_id: str) -> Answer:
     """The finished messages of one turn, for the script to put in place of what it has typed out."""
-    rows = services().conversations.turn_messages(current_account().id, turn_id)
+    rows = services().conversations.turn_messages(current_account().id, session_id, turn_id)
     return render_template("_turn.html", messages=[shown_message(row) for row in rows])
 
 
@@ -94,12 +92,10 @@ def _post(session_id: str | None) -> Answer:
     }
     try:
         new = validated(lambda: ChatBody.model_validate(form)).new_turn(bound=False)
-        log_received(new)
         committed, turn = services().answering.turns.begin(new)
     except (ValidationFailed, Conflict, Unavailable) as error:
         return _refused(session_id, form["message"] or "", error)
-    if isinstance(turn, RunningTurn):
-        turn.start()
+    turn.start()
     return redirect(url_for("pages.conversation", session_id=committed.session_id), 303)
 
 
@@ -117,7 +113,7 @@ def _page(found: Any, *, running: FollowedTurn | None = None, **values: Any) -> 
     before = asked if asked.isalnum() and asked.isascii() else None
     rows = conversations.latest_messages(user_id, session_id, _MESSAGES + 1, before) if found else []
     more, rows = len(rows) > _MESSAGES, rows[-_MESSAGES:]
-    listed = conversations.list(user_id, _SIDEBAR + 1, asked_place("older"))
+    listed = conversations.list(user_id, _SIDEBAR + 1, _older_than())
     older = url_for("pages.conversation", session_id=session_id, before=rows[0].id) if more else None
     shown: dict[str, Any] = {
         "conversation": found,
@@ -132,6 +128,14 @@ def _page(found: Any, *, running: FollowedTurn | None = None, **values: Any) -> 
         "form_error": None,
     }
     return render_template("chat.html", **{**shown, **values})
+
+
+def _older_than() -> Place | None:
+    """Where the sidebar begins; anything that is no place of ours is the beginning."""
+    try:
+        return asked_place("older")
+    except ValidationFailed:
+        return None
 
 
 def _older_conversations(listed: Sequence[Any]) -> str | None:

@@ -12,7 +12,6 @@ from chatapp.streaming.heartbeat import Heartbeat
 from chatapp.streaming.position import Position
 from chatapp.streaming.subscriber import Subscriber
 from chatapp.telemetry.log import log
-from chatapp.turns.running_turn import RunningTurn
 from chatapp.turns.turns import FollowedTurn
 from chatapp.web.identity import current_account
 from chatapp.web.request_id import request_id
@@ -35,9 +34,8 @@ def bound_stream(turn: FollowedTurn, dialect: Dialect, session_id: str) -> Respo
     """The answer to who sent the message: when the last such connection has gone, so has the generation."""
     response = stream(turn, dialect)
     response.headers["X-Session-Id"] = session_id
-    if isinstance(turn, RunningTurn) and turn.bound:
-        turn.join()
-        response.call_on_close(turn.leave)
+    turn.join()
+    response.call_on_close(turn.leave)
     return response
 
 
@@ -78,8 +76,7 @@ def _frames(
         try:
             frames = subscriber.frames()
             yield next(frames)
-            if isinstance(turn, RunningTurn):
-                turn.start()  # now that the first bytes are out, upstream may be called
+            turn.start()  # now that the first bytes are out, upstream may be called
             yield from frames
         finally:
             heartbeat.remove(subscriber)

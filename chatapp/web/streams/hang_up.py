@@ -11,8 +11,6 @@ from socket import socket
 
 from gevent.hub import get_hub
 
-SLOW_READER_S = 60
-"""Seconds for which one write may wait for a reader that does not read."""
 _READ = 1
 
 
@@ -33,14 +31,11 @@ def watched(client: socket | None, hung_up: Callable[[], None]) -> Iterator[None
             hung_up()
 
     watcher.start(readable)
-    client.settimeout(SLOW_READER_S)
     try:
         yield
     finally:
         watcher.stop()
         watcher.close()
-        if client.fileno() >= 0:
-            client.settimeout(None)
 
 
 def _is_at_end(descriptor: int) -> bool:

@@ -100,5 +100,5 @@ def test_no_command_touches_a_reply_that_a_server_is_writing(
         done = run(commands, *arguments)
         assert done.exit_code == 0, done.output
     assert last_reply(app).status == "streaming"
-    assert parts_of(app).conversations.running_turn(turn["session_id"]) == turn["turn_id"]
+    assert parts_of(app).conversations.running_turn(person.id, turn["session_id"]) == turn["turn_id"]
     assert len(upstream.requests) == 1  # nor did any of them ask upstream for something
