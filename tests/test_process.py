@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import socket
 import time
 from collections.abc import Iterator
@@ -126,6 +128,21 @@ def test_a_killed_process_leaves_interrupted_replies_with_their_text(
 
             fresh = reader.start_turn(sessionId=turn["session_id"])
             assert fresh["session_id"] == turn["session_id"], "the conversation is free"
+
+
+def test_a_worker_that_stood_still_is_replaced_at_once(tmp_path: Path, steps: list[Event]) -> None:
+    """The master ends a worker whose event loop no longer answers by SIGABRT: no farewell, no drain."""
+    with ScriptedUpstream(_slowly(steps)) as upstream:
+        with RunningServer(tmp_path, _settings(upstream)) as server:
+            reader = Reading(server)
+            turn = reader.start_turn()
+            _until_shown(reader.follow(turn["stream_url"]), PARTS[0])
+            (worker,) = server.worker_pids()
+            os.kill(worker, signal.SIGABRT)
+            until(lambda: worker not in server.worker_pids() and server.worker_pids(), 20)
+            reader = Reading(server)
+            assert reader.replies(turn["session_id"])[0]["status"] == "interrupted"
+            assert reader.start_turn(sessionId=turn["session_id"])["session_id"] == turn["session_id"]
 
 
 def test_a_reload_loses_nothing(tmp_path: Path, steps: list[Event]) -> None:
