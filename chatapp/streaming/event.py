@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 from msgspec import Struct
 
 
-class Event(Struct, frozen=True):
+class Event(Struct, frozen=True, gc=False):
     """One record of a log. `data` is what the event dialect sends as JSON."""
 
     name: str

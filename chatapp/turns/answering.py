@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable
 
@@ -75,6 +76,9 @@ class Answering:
             )
         ]
         gevent.spawn(self._refresh_catalogue)
+        # What was imported lives as long as the process: the collector need not look at it again and again.
+        gc.collect()
+        gc.freeze()
 
     def ready(self) -> None:
         """Makes sure that turns whose process died have an end before anything is answered. Raises

@@ -20,7 +20,6 @@ from chatapp.turns.prompt import branch, prompt
 from chatapp.upstream.catalogue import Catalogue
 
 _TITLE_LENGTH = 80
-_ENDING_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 
 
 class TurnRunning(Conflict):
@@ -188,8 +187,7 @@ def _add_reply(connection: Connection, due: NewGeneration, reply: dict[str, Any]
 
 def new_session_id() -> str:
     """A conversation's public name, with an ending that nobody guesses."""
-    ending = "".join(secrets.choice(_ENDING_ALPHABET) for _ in range(20))
-    return f"session-{now():%Y%m%d-%H%M%S}-{ending}"
+    return f"session-{now():%Y%m%d-%H%M%S}-{secrets.token_hex(10)}"
 
 
 def _title(message: str) -> str:

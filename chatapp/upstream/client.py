@@ -88,7 +88,10 @@ class Upstream:
         try:
             answer = create(
                 model=request.model,
-                messages=request.messages,
+                # The client would walk through each message to see whether a key needs another name; none does.
+                # As extra body they travel unchanged, which saves a tenth of what a short message costs.
+                messages=(),
+                extra_body={"messages": request.messages},
                 stream=True,
                 extra_headers=_scenario_header(request.scenario),
                 **sent,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 from socket import socket
 
 from flask import Response, request
@@ -32,29 +32,50 @@ def asked_position() -> str | None:
 
 def bound_stream(turn: FollowedTurn, dialect: Dialect, session_id: str) -> Response:
     """The answer to who sent the message: when the last such connection has gone, so has the generation."""
-    response = stream(turn, dialect)
-    response.headers["X-Session-Id"] = session_id
     turn.join()
-    response.call_on_close(turn.leave)
+    response = stream(turn, dialect, done_with=turn.leave)
+    response.headers["X-Session-Id"] = session_id
     return response
 
 
-def stream(turn: FollowedTurn, dialect: Dialect) -> Response:
-    """The answer that follows `turn` from where the reader says it stands; 204 when it has everything."""
+def stream(turn: FollowedTurn, dialect: Dialect, done_with: Callable[[], None] | None = None) -> Response:
+    """The answer that follows `turn` from where the reader says it stands; 204 when it has everything.
+    `done_with` is called once when its connection is."""
     written = asked_position()
     position = Position.parse(written)
     if turn.log.finished_at(position):
-        return Response(status=204)
+        nothing = Response(status=204)
+        if done_with is not None:
+            nothing.call_on_close(done_with)
+        return nothing
     if written is not None and position is None:
         position = Position("", 0)  # no place of ours: told by a snapshot, as any other that is lost
-    frames = followed(turn, dialect, position)
-    response = Response(frames, mimetype="text/event-stream", headers=HEADERS)
+    body = _Body(followed(turn, dialect, position), done_with)
+    response = Response(body, mimetype="text/event-stream", headers=HEADERS, direct_passthrough=True)
     response.headers["Content-Type"] = "text/event-stream; charset=utf-8"
     response.headers["X-Turn-Id"] = turn.id
     return response
 
 
-def followed(turn: FollowedTurn, dialect: Dialect, position: Position | None) -> Iterator[bytes]:
+class _Body:
+    """The frames as the server iterates them. Handed through directly: Werkzeug's two wrappers, which would do
+    nothing, would each be entered for every write."""
+
+    def __init__(self, frames: Generator[bytes, None, None], done_with: Callable[[], None] | None) -> None:
+        self._frames = frames
+        self._done_with = done_with
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._frames
+
+    def close(self) -> None:
+        """The server calls this once, however the connection ended, and also when it never began to iterate."""
+        self._frames.close()
+        if self._done_with is not None:
+            self._done_with()
+
+
+def followed(turn: FollowedTurn, dialect: Dialect, position: Position | None) -> Generator[bytes, None, None]:
     """The bytes of one connection. What they need of the request is taken now: when they run, it is gone."""
     subscriber = Subscriber(turn.log, dialect, position, turn.snapshot, waiter=GreenletWaiter())
     log(
@@ -70,7 +91,7 @@ def followed(turn: FollowedTurn, dialect: Dialect, position: Position | None) ->
 
 def _frames(
     turn: FollowedTurn, subscriber: Subscriber, heartbeat: Heartbeat, client: socket | None
-) -> Iterator[bytes]:
+) -> Generator[bytes, None, None]:
     with watched(client, subscriber.hang_up):
         heartbeat.add(subscriber)
         try:
