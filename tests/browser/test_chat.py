@@ -194,3 +194,13 @@ def test_dark(reader: Reader, tmp_path: Path) -> None:
     reader.page.emulate_media(color_scheme="dark")
     expect(reader.page.locator("html")).to_have_css("background-color", "rgb(20, 24, 27)")
     assert reader.page.screenshot(path=tmp_path / "dark.png")
+
+
+def test_escape_closes_the_account_menu(reader: Reader) -> None:
+    reader.sign_in()
+    menu = reader.page.locator("details.account")
+    reader.page.click(".account summary")
+    expect(menu).to_have_attribute("open", "")
+    reader.page.keyboard.press("Escape")
+    expect(menu).not_to_have_attribute("open", "")
+    expect(menu.locator("summary")).to_be_focused()
