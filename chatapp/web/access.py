@@ -16,7 +16,7 @@ from chatapp.web.refusal import refused
 View = TypeVar("View", bound=Callable[..., Any])
 CSRF_HEADER = "X-CSRFToken"
 CSRF_FIELD = "csrf_token"
-_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _PUBLIC = "is_public"
 _UNTOUCHED = "touches_nothing"
 
@@ -60,7 +60,7 @@ def demand_sign_in() -> None:
 
 def demand_csrf_header() -> None:
     """Raises CsrfRefused for an API call that changes something by cookie without the token."""
-    if request.method not in _SAFE and signed_in_by_cookie():
+    if request.method not in SAFE_METHODS and signed_in_by_cookie():
         demand_csrf(request.headers.get(CSRF_HEADER))
 
 

@@ -7,11 +7,17 @@ from socket import socket
 from flask import Flask, request
 
 from chatapp.errors import NotFound
-from chatapp.web.access import CSRF_FIELD, demand_csrf, demand_csrf_header, demand_sign_in, is_untouched
+from chatapp.web.access import (
+    CSRF_FIELD,
+    SAFE_METHODS,
+    demand_csrf,
+    demand_csrf_header,
+    demand_sign_in,
+    is_untouched,
+)
 from chatapp.web.body import read_body
 from chatapp.web.services import services
 
-_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _FORMS = frozenset({"pages"})
 
 
@@ -33,7 +39,7 @@ def _pass() -> None:
     read_body(services().settings.body_s)
     if request.blueprint not in _FORMS:
         demand_csrf_header()
-    elif request.method not in _SAFE:
+    elif request.method not in SAFE_METHODS:
         demand_csrf(request.form.get(CSRF_FIELD))
 
 
