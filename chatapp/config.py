@@ -29,6 +29,7 @@ MODEL_NAME = re.compile(r"[A-Za-z0-9._:/@+-]{1,128}")
 
 _KEY = re.compile(r"[!-~]+")
 _ORIGIN = re.compile(r"https?://[^/\s,*]+")
+_REDIS = ("redis://", "rediss://", "unix://")
 _DATABASES = ("sqlite:///", "postgresql+psycopg://")
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
@@ -45,6 +46,7 @@ class Settings(BaseModel):
     port: int = Field(8000, alias="PORT", ge=1, le=65_535)
     data: Path = Field(Path("var"), alias="CHATAPP_DATA")
     database_url: SecretStr = Field(SecretStr(""), alias="DATABASE_URL")
+    redis_url: SecretStr | None = Field(None, alias="REDIS_URL")
     web_concurrency: int = Field(1, alias="WEB_CONCURRENCY", ge=1, le=256)
     connections: int = Field(1000, alias="CHATAPP_CONNECTIONS", ge=1, le=100_000)
     trusted_proxies: int = Field(0, alias="CHATAPP_TRUSTED_PROXIES", ge=0, le=10)
@@ -123,12 +125,19 @@ class Settings(BaseModel):
             raise ValueError("must start with " + " or ".join(_DATABASES))
         return value
 
+    @field_validator("redis_url")
+    @classmethod
+    def _known_redis(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().startswith(_REDIS):
+            raise ValueError("must start with " + ", ".join(_REDIS))
+        return value
+
     @model_validator(mode="after")
-    def _one_process(self) -> Self:
-        if self.web_concurrency > 1:
+    def _processes_share(self) -> Self:
+        if self.web_concurrency > 1 and self.redis_url is None:
             raise ValueError(
-                "WEB_CONCURRENCY above 1 needs an event log that processes share, "
-                "and this version keeps it in one process's memory"
+                "WEB_CONCURRENCY above 1 needs REDIS_URL: without it the event log is in one process's memory, "
+                "and a reader who reaches another process would follow the answer second-hand"
             )
         return self
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from alembic import context
 
-from chatapp.store import account, conversation
+from chatapp.store import account, conversation, stream_token
 from chatapp.store.base import Base
 
-MODELS = (account, conversation)
+MODELS = (account, conversation, stream_token)
 
 
 def run() -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import create_engine, text
 from chatapp.config import Settings, load_settings
 from chatapp.store.database import Database
 from chatapp.store.migration import upgrade
+from tests.valkey import RunningValkey
 
 NOTHING_SKIPPED = os.environ.get("CHATAPP_TEST_ALL") == "1"
 
@@ -100,6 +101,26 @@ def database(database_url: str) -> Iterator[Database]:
     database = Database(database_url)
     yield database
     database.close()
+
+
+@pytest.fixture(scope="session")
+def shared_valkey() -> Iterator[RunningValkey]:
+    with RunningValkey() as valkey:
+        yield valkey
+
+
+@pytest.fixture
+def redis_url(shared_valkey: RunningValkey) -> str:
+    """An empty Valkey, for tests that leave it alive."""
+    shared_valkey.flush()
+    return shared_valkey.url
+
+
+@pytest.fixture
+def valkey() -> Iterator[RunningValkey]:
+    """A Valkey of the test's own, to kill and to start again."""
+    with RunningValkey() as valkey:
+        yield valkey
 
 
 @pytest.fixture

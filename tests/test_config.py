@@ -20,6 +20,7 @@ GOOD: list[tuple[str, str, str, object]] = [
     ("CHATAPP_ENV", "development", "env", "development"),
     ("HOST", "0.0.0.0", "host", "0.0.0.0"),
     ("PORT", "80", "port", 80),
+    ("REDIS_URL", "redis://:pw@h:6379/1", "redis_url", SecretStr("redis://:pw@h:6379/1")),
     ("WEB_CONCURRENCY", "1", "web_concurrency", 1),
     ("CHATAPP_CONNECTIONS", "5000", "connections", 5000),
     ("CHATAPP_TRUSTED_PROXIES", "1", "trusted_proxies", 1),
@@ -57,6 +58,8 @@ BAD = [
     ("PORT", "80.5"),
     ("PORT", "http"),
     ("PORT", " "),
+    ("REDIS_URL", "localhost:6379"),
+    ("REDIS_URL", "http://h"),
     ("WEB_CONCURRENCY", "0"),
     ("WEB_CONCURRENCY", "two"),
     ("CHATAPP_CONNECTIONS", "0"),
@@ -235,10 +238,11 @@ def test_a_file_that_holds_no_secret_stops_the_start(
 
 
 def test_more_than_one_process_is_refused_with_the_reason(given_data: dict[str, str]) -> None:
-    with pytest.raises(
-        ConfigurationError, match="WEB_CONCURRENCY above 1 needs an event log that processes share"
-    ):
+    with pytest.raises(ConfigurationError, match="WEB_CONCURRENCY above 1 needs REDIS_URL"):
         load_settings({**given_data, "WEB_CONCURRENCY": "2"})
+    assert (
+        load_settings({**given_data, "WEB_CONCURRENCY": "2", "REDIS_URL": "redis://h"}).web_concurrency == 2
+    )
 
 
 def test_a_data_folder_that_cannot_be_made_stops_the_start(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ class Turn(Base):
     content_digest: Mapped[str] = mapped_column(String(64))
     request_id: Mapped[str] = mapped_column(String(80))
     owner_id: Mapped[str] = mapped_column(String(32))
-    stop_asked_at: Mapped[datetime | None]
+    heard_at: Mapped[datetime | None]
     created_at: Mapped[Moment]
     ended_at: Mapped[datetime | None]
 
@@ -82,6 +82,7 @@ class Generation(Base):
     tokens_in: Mapped[int | None]
     tokens_out: Mapped[int | None]
     cost_usd: Mapped[float | None] = mapped_column(Float(53))
+    stop_asked_at: Mapped[datetime | None]
 
 
 class Message(Base):

@@ -6,6 +6,7 @@ chapters 3 and 4 of docs/api.md.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import msgspec
@@ -36,13 +37,29 @@ class Dialect(Protocol):
     def heartbeat(self, now_ms: int) -> bytes:
         """What keeps a silent connection open."""
 
+    def ends(self, event: Event) -> bool:
+        """Whether this event, one of ENDS, is the last that this dialect tells."""
 
-class EventDialect:
+    def passed_over(self, events: Sequence[Event]) -> None:
+        """What the reader had before; told only to dialects that remember."""
+
+
+class SharedDialect:
+    """A dialect that remembers nothing and tells the whole turn."""
+
+    shared = True
+
+    def ends(self, event: Event) -> bool:
+        return event.name == "done"
+
+    def passed_over(self, events: Sequence[Event]) -> None:
+        """Nothing: it does not remember."""
+
+
+class EventDialect(SharedDialect):
     """Named events with positions. `sentences` is for clients that know tokens alone: a failure's sentence is
     sent as a token too (that copy has no position and is never saved), and what a finished turn's log begins
     with is a token instead of a snapshot."""
-
-    shared = True
 
     def __init__(self, *, sentences: bool = False) -> None:
         self.name = "events with sentences" if sentences else "events"
@@ -66,11 +83,10 @@ class EventDialect:
         return b': heartbeat %d\nevent: heartbeat\ndata: {"t":%d}\n\n' % (now_ms, now_ms)
 
 
-class PlainDialect:
+class PlainDialect(SharedDialect):
     """Unnamed events alone, so that a ten-line client works."""
 
     name = "plain"
-    shared = True
 
     def opening(self, position: str) -> bytes:
         return _CONNECTED + (b"id: %b\n\n" % position.encode() if position else b"\n")

@@ -7,6 +7,9 @@ from typing import Any, TypedDict
 
 from msgspec import Struct
 
+ENDS = frozenset({"done", "voice_done"})
+"""The names of events after which a reader may have everything: which of them, its dialect knows."""
+
 
 class Event(Struct, frozen=True, gc=False):
     """One record of a log. `data` is what the event dialect sends as JSON."""

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Protocol, TypeGuard
+from typing import ClassVar, Protocol, TypeGuard
 
 from chatapp.streaming.dialect import Dialect
-from chatapp.streaming.event import Event
+from chatapp.streaming.encoding import Encoding
+from chatapp.streaming.event import ENDS, Event
 from chatapp.streaming.position import Position, new_log_id
 
-WRITE_LIMIT = 64 * 1024
-"""Bytes after which frames that wait for one reader are no longer joined into one write."""
+KEPT = 32_768
+"""Events that a log holds at most. When it is full the older half leaves, and readers who were still there get a
+snapshot. A turn of eight voices at the default length does not come near."""
 
 
 class Reader(Protocol):
-    """Somebody to wake when a log has grown."""
+    """Somebody to wake when a log has grown. `listens` tells connections from what merely passes events on."""
+
+    listens: ClassVar[bool]
 
     def wake(self) -> None: ...
 
@@ -21,17 +25,27 @@ class Reader(Protocol):
 class EventLog:
     """Append-only, closed by `done`. It knows its readers only as somebody to wake.
 
-    Events are numbered from `base` + 1.
+    Events are numbered from `begins_at` + 1; those up to `base` have left it. A log that cannot go on is replaced:
+    its readers move to `successor`, and are told how the turn stands there.
     """
 
-    def __init__(self, log_id: str | None = None, *, base: int = 0) -> None:
+    def __init__(self, log_id: str | None = None, *, base: int = 0, kept: int = KEPT) -> None:
         self.id = log_id or new_log_id()
+        self.begins_at = base
         self.base = base
         self.end = base
         self.closed = False
+        self.successor: EventLog | None = None
         self.readers: set[Reader] = set()
+        self._kept = kept
         self._events: list[Event] = []
+        self._ends: list[int] = []
         self._encodings: dict[str, Encoding] = {}
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether a connection follows it."""
+        return any(reader.listens for reader in self.readers)
 
     def append(self, event: Event) -> None:
         """Adds an event and wakes the readers. A closed log takes nothing more: that is a bug, and raises."""
@@ -39,7 +53,17 @@ class EventLog:
             raise RuntimeError(f"{event.name} after done")
         self._events.append(event)
         self.end += 1
-        self.closed = event.name == "done"
+        if event.name in ENDS:
+            self._ends.append(self.end)
+            self.closed = event.name == "done"
+        if self.end - self.base > self._kept:
+            self._shorten()
+        for reader in self.readers:
+            reader.wake()
+
+    def replace_by(self, successor: EventLog) -> None:
+        """Sends the readers on to another log of the same turn."""
+        self.successor = successor
         for reader in self.readers:
             reader.wake()
 
@@ -47,53 +71,41 @@ class EventLog:
         """Whether this log can go on from `position`."""
         return position is not None and position.log_id == self.id and self.base <= position.seq <= self.end
 
-    def finished_at(self, position: Position | None) -> bool:
-        """Whether a reader at `position` has everything, to the very end."""
-        return (
-            self.closed and position is not None and position.log_id == self.id and position.seq >= self.end
-        )
+    def finished_at(self, position: Position | None, dialect: Dialect) -> bool:
+        """Whether a reader at `position` has everything that `dialect` tells, to the very end."""
+        if position is None or position.log_id != self.id:
+            return False
+        ended_at = self.ended_at(dialect)
+        return ended_at is not None and position.seq >= ended_at
 
-    def after_text(self) -> int:
-        """The number of the last event that holds text: what follows it is not in a snapshot."""
-        seq = self.end
+    def ended_at(self, dialect: Dialect) -> int | None:
+        """The number of the event that is the last for readers of `dialect`, if it has come."""
+        held = (number for number in self._ends if number > self.base)
+        return next((each for each in held if dialect.ends(self._events[each - self.base - 1])), None)
+
+    def after_text(self, dialect: Dialect) -> int:
+        """The number of the last event that holds text, before the end that `dialect` tells: what follows it is
+        not in a snapshot."""
+        ended_at = self.ended_at(dialect)
+        seq = self.end if ended_at is None else ended_at - 1
         while seq > self.base and self._events[seq - self.base - 1].name not in ("token", "snapshot"):
             seq -= 1
         return seq
 
-    def encoding(self, dialect: Dialect) -> Encoding:
-        """This log's frames in `dialect`: one for all readers, or a reader's own where the dialect remembers."""
+    def encoding(self, dialect: Dialect, seq: int = 0) -> Encoding:
+        """This log's frames in `dialect`: one for all readers, or, where the dialect remembers, this reader's own
+        from number `seq` on."""
         if not dialect.shared:
-            return Encoding(self, dialect)
-        return self._encodings.setdefault(dialect.name, Encoding(self, dialect))
+            seq = max(seq, self.base)
+            dialect.passed_over(self.events_after(self.base)[: seq - self.base])
+            return Encoding(self, dialect, seq)
+        return self._encodings.setdefault(dialect.name, Encoding(self, dialect, self.base))
 
     def events_after(self, seq: int) -> list[Event]:
         """The events after number `seq`."""
         return self._events[seq - self.base :]
 
-
-class Encoding:
-    """The frames of one log in one dialect, encoded when somebody first asks for them."""
-
-    __slots__ = ("_dialect", "_frames", "_log", "_name")
-
-    def __init__(self, log: EventLog, dialect: Dialect) -> None:
-        self._log = log
-        self._dialect = dialect
-        self._name = log.id.encode()
-        self._frames: list[bytes] = []
-
-    def after(self, seq: int) -> tuple[bytes, int]:
-        """The frames after event `seq`, joined up to WRITE_LIMIT, and the number of the last one in them."""
-        frames, base = self._frames, self._log.base
-        for number, event in enumerate(self._log.events_after(base + len(frames)), base + len(frames) + 1):
-            frames.append(self._dialect.frame(self._name, number, event))
-        first = seq - base
-        if first + 1 == len(frames):
-            return frames[first], seq + 1
-        joined: list[bytes] = []
-        size = 0
-        while first + len(joined) < len(frames) and size < WRITE_LIMIT:
-            frame = frames[first + len(joined)]
-            joined.append(frame)
-            size += len(frame)
-        return b"".join(joined), seq + len(joined)
+    def _shorten(self) -> None:
+        leaving = len(self._events) // 2
+        del self._events[:leaving]
+        self.base += leaving

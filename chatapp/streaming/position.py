@@ -6,7 +6,7 @@ import re
 import secrets
 from typing import NamedTuple, Self
 
-_WRITTEN = re.compile(r"([a-z0-9]{1,40})-(0|[1-9][0-9]{0,11})", re.ASCII)
+_WRITTEN = re.compile(r"([a-z0-9]{1,40}(?::[a-z0-9]{1,12})?)-(0|[1-9][0-9]{0,11})", re.ASCII)
 
 
 class Position(NamedTuple):
@@ -28,3 +28,14 @@ class Position(NamedTuple):
 def new_log_id() -> str:
     """A fresh log's name: 80 random bits, so that nobody can guess a position in somebody else's log."""
     return secrets.token_hex(10)
+
+
+def another_epoch(log_id: str) -> str:
+    """A name for a further log of the same turn, whose numbers mean something else: positions of the one are
+    recognised as lost by the other."""
+    return f"{turn_part(log_id)}:{secrets.token_hex(3)}"
+
+
+def turn_part(log_id: str) -> str:
+    """What the names of all logs of one turn have in common. Only who has read of the turn knows it."""
+    return log_id.partition(":")[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator
+from typing import ClassVar
 
 from chatapp.streaming.dialect import Dialect
 from chatapp.streaming.event import Event
@@ -17,9 +18,11 @@ Clock = Callable[[], float]
 class Subscriber:
     """Follows `log` in `dialect`. Fresh, late, second tab, reconnect and replay differ in `position` alone.
 
-    `snapshot` tells how the turn stands; it is asked only when `position` is none that the log can go on
+    `snapshot` tells how the turn stands; it is asked only when the reader's place is none that the log can go on
     from, so that loss is never silent. Holds a position and nothing that grows with the reply.
     """
+
+    listens: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -34,8 +37,8 @@ class Subscriber:
         self._log = log
         self._dialect = dialect
         self._snapshot = snapshot
-        self._lost = position is not None and not log.holds(position)
-        self._seq = position.seq if log.holds(position) else log.base
+        self._seq = _start(log, position)
+        self._encoding = log.encoding(dialect, self._seq)
         self._waiter = waiter or ThreadWaiter()
         self._clock = clock
         self._written_at = clock()
@@ -44,37 +47,61 @@ class Subscriber:
 
     def frames(self) -> Generator[bytes, None, None]:
         """Bytes to write, as they come: the opening at once, then what has arrived joined, heartbeats in
-        silence, and nothing after `done` or after `hang_up`."""
-        log, dialect = self._log, self._dialect
-        after = log.encoding(dialect).after
-        log.readers.add(self)
+        silence, and nothing after the end or after `hang_up`."""
+        self._log.readers.add(self)
         try:
             yield self._opening()
             while not self._gone:
-                if self._seq < log.end:
-                    frames, self._seq = after(self._seq)
-                    self._written_at, self._beat_due = self._clock(), False
+                if self._seq < self._log.end:
+                    frames = self._next()
                     if frames:
                         yield frames
-                elif log.closed:
+                    if self._encoding.ended is not None and self._seq >= self._encoding.ended:
+                        return
+                elif self._log.successor is not None:
+                    yield self._moved(self._log.successor)
+                elif self._log.closed:
                     return
                 elif self._beat_due:
-                    self._beat_due = False
-                    self._written_at = self._clock()
-                    yield dialect.heartbeat(time.time_ns() // 1_000_000)
+                    yield self._heartbeat()
                 else:
                     self._waiter.wait()
         finally:
-            log.readers.discard(self)
+            self._log.readers.discard(self)
 
     def _opening(self) -> bytes:
         """The first bytes. A reader whose place is lost gets the snapshot in the same write and no position
         before it: resuming from between the two would append to what the snapshot replaces."""
+        if self._seq >= self._log.base:
+            return self._dialect.opening(str(Position(self._log.id, self._seq)))
+        return self._dialect.opening("") + self._replacement()
+
+    def _next(self) -> bytes:
+        """What has arrived; a snapshot for a reader so slow that its place has left the log."""
+        self._beat_due = False
+        self._written_at = self._clock()
+        if self._seq < self._log.base:
+            return self._replacement()
+        frames, self._seq = self._encoding.after(self._seq)
+        return frames
+
+    def _moved(self, successor: EventLog) -> bytes:
+        """Goes on in another log of the turn, with a snapshot that replaces what the first one told."""
+        self._log.readers.discard(self)
+        self._log = successor
+        successor.readers.add(self)
+        return self._replacement()
+
+    def _replacement(self) -> bytes:
         log, dialect = self._log, self._dialect
-        if not self._lost:
-            return dialect.opening(str(Position(log.id, self._seq)))
-        self._seq = log.after_text()
-        return dialect.opening("") + dialect.replacement(log.id.encode(), self._seq, self._snapshot())
+        self._seq = log.after_text(dialect)
+        self._encoding = log.encoding(dialect, self._seq)
+        return dialect.replacement(log.id.encode(), self._seq, self._snapshot())
+
+    def _heartbeat(self) -> bytes:
+        self._beat_due = False
+        self._written_at = self._clock()
+        return self._dialect.heartbeat(time.time_ns() // 1_000_000)
 
     def wake(self) -> None:
         """The log has grown."""
@@ -90,3 +117,14 @@ class Subscriber:
         if now - self._written_at >= silence_s:
             self._beat_due = True
             self._waiter.wake()
+
+
+_LOST = -1
+"""Before every event that a log can hold."""
+
+
+def _start(log: EventLog, position: Position | None) -> int:
+    """The number to go on after. Without a position the reader wants all; what has left the log is lost to it."""
+    if position is None:
+        return log.base if log.base == log.begins_at else _LOST
+    return position.seq if log.holds(position) else _LOST

@@ -13,17 +13,22 @@ from chatapp.config import Settings
 from chatapp.errors import ChatappError, Unavailable, UpstreamFailure
 from chatapp.store.database import Database
 from chatapp.streaming.heartbeat import Heartbeat
+from chatapp.streaming.redis_logs import RedisLogs
+from chatapp.streaming.shared_logs import PrivateLogs, SharedLogs
 from chatapp.telemetry.log import log, logger, warn
 from chatapp.turns import checkpoint, owner, patience
 from chatapp.turns.checkpoint import Checkpoint
 from chatapp.turns.ending import interrupted
+from chatapp.turns.listeners import Listeners
 from chatapp.turns.owner import ProcessOwner
 from chatapp.turns.patience import Patience
 from chatapp.turns.record import TurnRecord
 from chatapp.turns.recover import Recovery
 from chatapp.turns.running_turns import RunningTurns
 from chatapp.turns.start import TurnStart
+from chatapp.turns.stop_requests import StopRequests
 from chatapp.turns.turns import Turns
+from chatapp.turns.turns_elsewhere import TurnsElsewhere
 from chatapp.upstream.catalogue import Catalogue
 from chatapp.upstream.client import Upstream
 from chatapp.upstream.failures import INTERRUPTED
@@ -46,6 +51,7 @@ class Answering:
         self._owner = ProcessOwner(database, settings.data / "owners")
         self._recovery = Recovery(database, self._owner)
         self._running = RunningTurns()
+        self.logs: SharedLogs = PrivateLogs()
         self._simulator: SimulatorServer | None = None
         self._tickers: list[gevent.Greenlet[..., None]] = []
         self._opened = False
@@ -62,20 +68,27 @@ class Answering:
         record = TurnRecord(self._database, self._owner.id)
         start = TurnStart(self._database, self.catalogue, self._owner.id, self._settings.history_messages)
         prices = Prices.load(self._settings.prices)
-        self.turns = Turns(self._database, start, record, self._running, upstream, prices)
-        self._checkpoint = Checkpoint(self._running, record)
+        stops = StopRequests(self._running, record)
+        work = self._share_logs(stops)
+        elsewhere = TurnsElsewhere(self._database, self.logs)
+        self.turns = Turns(
+            self._database, start, record, self._running, upstream, prices, elsewhere, self.logs
+        )
+        listeners = Listeners(self._database, self._running, elsewhere, self._settings.abandon_s)
         self._tickers = [
-            gevent.spawn(_every, period_s, work)
-            for period_s, work in (
+            gevent.spawn(_every, period_s, tick)
+            for period_s, tick in (
                 (self.heartbeat.period_s, self.heartbeat.tick),
                 (patience.PERIOD_S, self._patience().tick),
-                (checkpoint.PERIOD_S, self._checkpoint.tick),
-                (1.0, self.turns.grow_saved),
+                (checkpoint.PERIOD_S, Checkpoint(self._running, record).tick),
+                (0.0, stops.wait_and_hear),
+                (1.0, elsewhere.tick),
+                (listeners.period_s, listeners.tick),
                 (owner.RENEW_S, self._renew),
                 (_CATALOGUE_S, self._refresh_catalogue),
             )
         ]
-        gevent.spawn(self._refresh_catalogue)
+        self._tickers += map(gevent.spawn, (self._refresh_catalogue, *work))
         # What was imported lives as long as the process: the collector need not look at it again and again.
         gc.collect()
         gc.freeze()
@@ -112,9 +125,18 @@ class Answering:
         patience_ends = time.monotonic() + _STOP_S
         while self._running.running() and time.monotonic() < patience_ends:
             gevent.sleep(0.02)
+        self.logs.close()
         gevent.killall(self._tickers)
         self._tickers = []
         self._let_go()
+
+    def _share_logs(self, stops: StopRequests) -> tuple[Callable[[], None], ...]:
+        """Redis, when processes are to share their logs; what has to run for it."""
+        if self._settings.redis_url is None:
+            return ()
+        logs = RedisLogs(self._settings.redis_url.get_secret_value(), self._owner.id, stops.nudge)
+        self.logs = logs
+        return logs.work
 
     def _connect(self) -> Upstream:
         """Upstream, or the simulator in its place: a server of this process, behind the same client."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from chatapp.errors import Unavailable
-from chatapp.turns.ending import STOPPED
 from chatapp.turns.generation import RunningGeneration
 from chatapp.turns.record import TextSoFar, TurnRecord
 from chatapp.turns.running_turns import RunningTurns
@@ -19,8 +18,8 @@ class Checkpoint:
         self._record = record
 
     def tick(self) -> None:
-        """Saves what has grown, then what could not be saved before, and hears who was asked to stop. While the
-        database is away nothing is lost: the next tick saves more."""
+        """Saves what has grown, then what could not be saved before. While the database is away nothing is lost:
+        the next tick saves more."""
         grown = [each for each in self._turns.generations() if len(each.parts) > each.saved_parts]
         try:
             if grown:
@@ -28,7 +27,6 @@ class Checkpoint:
             for turn in self._turns:
                 if turn.unsaved and turn.log.closed:
                     turn.save_unsaved()
-            self._stop_asked()
         except Unavailable:
             return  # said in the log where it happened; readers hear of it if it lasts until the end
 
@@ -44,10 +42,3 @@ class Checkpoint:
         for (each, mark), text in zip(marks, texts, strict=True):
             each.saved_parts = mark
             each.saved_length += len(text.text)
-
-    def _stop_asked(self) -> None:
-        if self._turns.running():
-            for turn_id in self._record.asked_to_stop():
-                turn = self._turns.find(turn_id)
-                if turn is not None:
-                    turn.stop(STOPPED)

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import fcntl
 import os
-from datetime import datetime, timedelta
+import time
+from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from sqlalchemy import delete, insert, select, update
 
@@ -18,19 +20,32 @@ from chatapp.store.base import now
 from chatapp.store.conversation import Owner
 from chatapp.store.database import Database
 from chatapp.store.identifier import new_id
+from chatapp.streaming.subscriber import Clock
 
-RENEW_S = 4
-LEASE = timedelta(seconds=12)
+RENEW_S = 3
+LEASE_S = 10.0
+"""A lease that has not been renewed for so long, as the one who looks has measured it, is over: with two looks
+RENEW_S apart, a dead owner is noticed within 15 s."""
+
+
+class _Watched(NamedTuple):
+    """A lease as we have watched it: the same `seen_at` from `since` to `looked_at`, by our own clock."""
+
+    seen_at: datetime
+    since: float
+    looked_at: float
 
 
 class ProcessOwner:
     """This process. `open` before the first turn, `renew` every RENEW_S seconds, `close` at the end."""
 
-    def __init__(self, database: Database, folder: Path) -> None:
+    def __init__(self, database: Database, folder: Path, *, clock: Clock = time.monotonic) -> None:
         self.id = new_id()
         self._database = database
         self._folder = folder
+        self._clock = clock
         self._lock: int | None = None
+        self._seen: dict[str, _Watched] = {}
 
     def open(self) -> None:
         """Takes the lock and writes the lease. May be called again when it did not come to an end."""
@@ -61,8 +76,7 @@ class ProcessOwner:
         try:
             file = os.open(self._path(owner_id), os.O_RDWR | os.O_CLOEXEC)
         except FileNotFoundError:
-            seen_at = self._seen_at(owner_id)
-            return seen_at is None or now() - seen_at > LEASE
+            return self._is_lease_over(owner_id)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -76,6 +90,20 @@ class ProcessOwner:
         with self._database.write() as connection:
             connection.execute(delete(Owner).where(Owner.id == owner_id))
         self._path(owner_id).unlink(missing_ok=True)
+        self._seen.pop(owner_id, None)
+
+    def _is_lease_over(self, owner_id: str) -> bool:
+        """Measured by our own clock, from when we saw the lease change: the clocks of two machines differ."""
+        seen_at = self._seen_at(owner_id)
+        if seen_at is None:
+            return True
+        moment = self._clock()
+        known = self._seen.get(owner_id)
+        if known is None or known.seen_at != seen_at or moment - known.looked_at > LEASE_S / 2:
+            # After a time in which nobody could look, nobody could renew either.
+            known = _Watched(seen_at, since=moment, looked_at=moment)
+        self._seen[owner_id] = known._replace(looked_at=moment)
+        return moment - known.since > LEASE_S
 
     def _seen_at(self, owner_id: str) -> datetime | None:
         with self._database.read() as connection:

@@ -44,7 +44,7 @@ class Patience:
                     generation.stop(ending)
 
     def _watch_listeners(self, turn: RunningTurn, now: float) -> None:
-        if turn.log.readers:
+        if turn.log.is_heard:
             turn.alone_since = None
         elif turn.alone_since is None:
             turn.alone_since = now

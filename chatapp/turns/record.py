@@ -6,15 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy import Connection, bindparam, exists, func, select, update
 
 from chatapp.store.base import now
 from chatapp.store.conversation import Conversation, Generation, Message, Turn
 from chatapp.store.database import Database
+from chatapp.turns.turn_state import TurnState, read_state
 
 
 class TurnLost(Exception):
     """The turn is not ours any more: another process has ended it in our place."""
+
+
+# A reply that was given up has its text, and nobody adds to it any more.
+_STREAMS = exists().where(Generation.id == Message.generation_id, Generation.status == "streaming")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +66,7 @@ class TurnEnd:
 # Statements are made once: making one anew costs more than carrying it out.
 _GROW = (
     update(Message)
-    .where(Message.id == bindparam("row"), func.length(Message.content) == bindparam("saved"))
+    .where(Message.id == bindparam("row"), func.length(Message.content) == bindparam("saved"), _STREAMS)
     .values(content=Message.content + bindparam("text"))
 )
 _TEXT = update(Message).where(Message.id == bindparam("row")).values(content=bindparam("text"))
@@ -82,8 +87,11 @@ _TOUCH = (
 )
 _GENERATION = select(Generation.status, Generation.finish_reason).where(Generation.id == bindparam("row"))
 _TURN = select(Turn.status, Turn.owner_id, Turn.last_seq).where(Turn.id == bindparam("row"))
-_ASKED_TO_STOP = select(Turn.id).where(
-    Turn.owner_id == bindparam("mine"), Turn.status == "running", Turn.stop_asked_at.is_not(None)
+_ASKED_TO_STOP = (
+    select(Turn.id, Generation.id)
+    .join(Generation, Generation.turn_id == Turn.id)
+    .where(Turn.owner_id == bindparam("mine"), Turn.status == "running")
+    .where(Generation.status == "streaming", Generation.stop_asked_at.is_not(None))
 )
 
 
@@ -96,7 +104,7 @@ class TurnRecord:
 
     def add(self, texts: Sequence[TextSoFar]) -> bool:
         """Appends to saved replies. False when one was not as long as we think: an earlier transaction came to
-        an unknown end, and `replace` has to put things right."""
+        an unknown end, and `replace` has to put things right; or the reply is not ours any more."""
         rows = [{"row": each.message_id, "saved": each.saved, "text": each.text} for each in texts]
         with self._database.write() as connection:
             grown = _matched(connection.execute(_GROW, rows))
@@ -104,7 +112,7 @@ class TurnRecord:
 
     def replace(self, message_id: str, text: str) -> None:
         """Saves a running reply's text whole, unless a longer one is saved already."""
-        shorter = (Message.id == message_id) & (func.length(Message.content) < len(text))
+        shorter = (Message.id == message_id) & (func.length(Message.content) < len(text)) & _STREAMS
         with self._database.write() as connection:
             connection.execute(update(Message).where(shorter).values(content=text))
 
@@ -129,10 +137,15 @@ class TurnRecord:
                 return ended is not None and tuple(ended) == ("ended", self._owner_id, turn.last_seq)
         return True
 
-    def asked_to_stop(self) -> list[str]:
-        """The turns of this owner which somebody has asked, through another process, to stop."""
+    def asked_to_stop(self) -> list[tuple[str, str]]:
+        """The turn and the generation of this owner's which somebody has asked, through another process, to
+        stop."""
         with self._database.read() as connection:
-            return list(connection.scalars(_ASKED_TO_STOP, {"mine": self._owner_id}))
+            return [(row[0], row[1]) for row in connection.execute(_ASKED_TO_STOP, {"mine": self._owner_id})]
+
+    def state(self, turn_id: str) -> TurnState:
+        """The turn as it is saved, whoever has ended it. Raises NotFound."""
+        return read_state(self._database, turn_id)
 
     def _end_turn(self, connection: Connection, end: TurnEnd) -> None:
         moment = now()

@@ -7,7 +7,7 @@ from sqlalchemy import select, update
 from chatapp.store.base import now
 from chatapp.store.conversation import Generation, Turn
 from chatapp.store.database import Database
-from chatapp.streaming.position import new_log_id
+from chatapp.streaming.position import another_epoch
 from chatapp.telemetry.log import warn
 from chatapp.turns.owner import ProcessOwner
 from chatapp.upstream.failures import INTERRUPTED
@@ -34,19 +34,22 @@ class Recovery:
     def _end_turns_of(self, owner_id: str) -> int:
         theirs = (Turn.owner_id == owner_id) & (Turn.status == "running")
         with self._database.write() as connection:
-            turns = list(connection.scalars(select(Turn.id).where(theirs).with_for_update()))
+            turns = connection.execute(select(Turn.id, Turn.log_id).where(theirs).with_for_update()).all()
             cut_off = {
                 "status": "interrupted",
                 "finish_reason": "error",
                 "error_code": INTERRUPTED.code,
                 "error_message": INTERRUPTED.sentence,
             }
-            streaming = Generation.turn_id.in_(turns) & (Generation.status == "streaming")
+            streaming = Generation.turn_id.in_([turn.id for turn in turns]) & (
+                Generation.status == "streaming"
+            )
             connection.execute(update(Generation).where(streaming).values(cut_off))
-            for turn_id in turns:
-                # The numbers of the log that is lost are unknown; a new name makes its positions invalid.
-                ended = {"status": "ended", "ended_at": now(), "log_id": new_log_id(), "last_seq": _ROOM}
-                connection.execute(update(Turn).where(Turn.id == turn_id).values(ended))
+            for turn in turns:
+                # The numbers of the log that is lost are unknown; another epoch makes its positions invalid.
+                log_id = another_epoch(turn.log_id)
+                ended = {"status": "ended", "ended_at": now(), "log_id": log_id, "last_seq": _ROOM}
+                connection.execute(update(Turn).where(Turn.id == turn.id).values(ended))
         self._owner.forget(owner_id)
         if turns:
             warn("Turns interrupted", owner_id=owner_id, turns=len(turns))

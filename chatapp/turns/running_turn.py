@@ -8,14 +8,16 @@ from collections.abc import Sequence
 import gevent
 from sqlalchemy.exc import SQLAlchemyError
 
-from chatapp.errors import Unavailable
+from chatapp.errors import ChatappError, Unavailable
 from chatapp.streaming.event import Event, Standing, done, failure, snapshot, usage, voice_done
 from chatapp.streaming.event_log import EventLog
+from chatapp.streaming.position import Position
 from chatapp.telemetry.log import log as log_line
 from chatapp.telemetry.log import logger, warn
-from chatapp.turns.ending import HUNG_UP, Ending, finish_reason_of, interrupted
+from chatapp.turns.ending import HUNG_UP, STOPPED, Ending, finish_reason_of, interrupted
 from chatapp.turns.generation import RunningGeneration
 from chatapp.turns.record import GenerationEnd, TurnEnd, TurnLost, TurnRecord
+from chatapp.turns.turn_state import TurnState, replay
 from chatapp.upstream.failures import INTERRUPTED, NOT_SAVED
 from chatapp.upstream.prices import Prices
 
@@ -47,6 +49,7 @@ class RunningTurn:
         self.ended_at: float | None = None
         self.alone_since: float | None = None
         self.unsaved: list[GenerationEnd | None] = []
+        self.lost = False
         self._user_id = user_id
         self._request_id = request_id
         self._record = record
@@ -54,6 +57,7 @@ class RunningTurn:
         self._open = len(self.generations)
         self._bound_readers = 0
         self._started = False
+        self._saved_state: TurnState | None = None
 
     def start(self) -> None:
         """Lets the generations run; a second call does nothing."""
@@ -62,11 +66,15 @@ class RunningTurn:
             for generation in self.generations:
                 generation.start(self.log.append, self._generation_ended)
 
-    def stop(self, ending: Ending) -> None:
-        """Asks every generation to end so. Safe at any time, and twice."""
+    def stop(self, ending: Ending, generation_id: str | None = None) -> None:
+        """Asks every generation, or the one of that id, to end so. Safe at any time, and twice."""
         for generation in self.generations:
-            generation.stop(ending)
+            if generation_id in (None, generation.id):
+                generation.stop(ending)
         self.start()
+
+    def catch_up(self, position: Position) -> None:
+        """Nothing: no reader is ahead of who answers."""
 
     def join(self) -> None:
         """A connection has opened that this turn may be tied to."""
@@ -83,22 +91,29 @@ class RunningTurn:
         return snapshot(self.standings())
 
     def standings(self) -> list[Standing]:
+        if self._saved_state is not None:
+            return self._saved_state.standings()
         return [generation.standing() for generation in self.generations]
 
     def _generation_ended(self, generation: RunningGeneration) -> None:
         ending = generation.ending
         assert ending is not None
+        if not self.lost:
+            self._say_how_it_ended(generation, ending)
+        ending = generation.ending = self._saved(generation, ending)
+        self._open -= 1
+        if not self.lost:
+            if len(self.generations) > 1:
+                self.log.append(generation.tagged(voice_done(ending.finish_reason)))
+            if self._open == 0:
+                self._finish()
+        self._log_end(generation, ending)
+
+    def _say_how_it_ended(self, generation: RunningGeneration, ending: Ending) -> None:
         if generation.parts:
             self._say_usage(generation)
         if ending.failure is not None:
             self._say_failure(generation, ending)
-        ending = generation.ending = self._saved(generation, ending)
-        if len(self.generations) > 1:
-            self.log.append(generation.tagged(voice_done(ending.finish_reason)))
-        self._open -= 1
-        if self._open == 0:
-            self._finish()
-        self._log_end(generation, ending)
 
     def _say_usage(self, generation: RunningGeneration) -> None:
         used, model = generation.usage, generation.request.model
@@ -119,7 +134,7 @@ class RunningTurn:
             self._commit(self._generation_end(generation, ending), turn)
         except TurnLost:
             ending = interrupted(INTERRUPTED.failure())
-            self._say_failure(generation, ending)
+            self._lose()
         except (Unavailable, SQLAlchemyError) as error:
             _note_unsaved(error)
             self.unsaved.append(self._generation_end(generation, ending))
@@ -132,14 +147,34 @@ class RunningTurn:
         endings = [each.ending for each in self.generations if each.ending]
         if len(self.generations) > 1:
             self._commit_turn_end()
+        if self.lost:
+            return
         self.log.append(done(finish_reason_of((each.status, each.finish_reason) for each in endings)))
+        self.ended_at = time.monotonic()
+
+    def _lose(self) -> None:
+        """Another process has ended the turn: readers are told what it saved, and nothing of ours any more."""
+        warn("Turn ended by another process", turn_id=self.id, request_id=self._request_id)
+        self.lost = True
+        for generation in self.generations:
+            generation.stop(STOPPED)
+        try:
+            state = self._record.state(self.id)
+        except (ChatappError, SQLAlchemyError) as error:
+            _note_unsaved(error)
+            self._say_failure(self.generations[0], interrupted(INTERRUPTED.failure()))
+            self.log.append(done("error"))
+        else:
+            self._saved_state = state
+            before, self.log = self.log, replay(state)
+            before.replace_by(self.log)
         self.ended_at = time.monotonic()
 
     def _commit_turn_end(self) -> None:
         try:
             self._commit(None, self._turn_end(1))
         except TurnLost:
-            warn("Turn ended by another process", turn_id=self.id, request_id=self._request_id)
+            self._lose()
         except (Unavailable, SQLAlchemyError) as error:
             _note_unsaved(error)
             self.unsaved.append(None)

@@ -1,105 +1,53 @@
-"""A saved turn: one that this process does not answer, told from the database.
+"""A saved turn: one that this process does not answer, told from another's log, or from the database.
 
-A finished one is told as a snapshot and its end. One that another process still answers is followed by its saved
-text, to the end; readers get that second-hand, a second late, and exactly once.
+While it runs, the log of the process that answers it is mirrored where processes share logs. Where they do not, or
+cannot at the moment, the turn is followed by its saved text: readers get that second-hand, a second late, and exactly
+once. Going from the one to the other is told by a snapshot. A turn that has ended is told as a snapshot and its end.
 """
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Any
-
-from sqlalchemy import select
 
 from chatapp.errors import NotFound
-from chatapp.store.conversation import Generation, Message, Turn
 from chatapp.store.database import Database
-from chatapp.streaming.event import Event, Standing, done, failure, snapshot, spoken_by, token, usage
+from chatapp.streaming.event import Event, Standing, done, snapshot, spoken_by, token
 from chatapp.streaming.event_log import EventLog
-from chatapp.turns.ending import finish_reason_of
-from chatapp.upstream.failures import FAILURES
+from chatapp.streaming.mirror import Mirror
+from chatapp.streaming.position import Position, another_epoch
+from chatapp.streaming.shared_logs import SharedLogs
+from chatapp.turns.turn_state import read_state, replay
 
 _BEGIN_S = 30.0
 """Seconds that a reader may take from asking for a turn to the first look at its log."""
-
-_RETRYABLE = {row.code: row.retryable for row in FAILURES}
+_BEHIND = 3
+"""Looks in a row at which a mirror lacks what is saved; then what fills it is not to be waited for."""
+_MIRROR_AGAIN_S = 5.0
+_CATCH_UP_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class TurnState:
-    """One look at a turn's rows."""
+class Look:
+    """A short look at a turn's rows: `length` is how many characters its replies have."""
 
-    status: str
     log_id: str
-    last_seq: int | None
-    request_id: str
-    replies: tuple[Any, ...]
-
-    @property
-    def is_ended(self) -> bool:
-        return self.status == "ended"
-
-    def standings(self) -> list[Standing]:
-        return [
-            {"generation_id": row.id, "voice": row.voice, "text": row.content, "status": row.status}
-            for row in self.replies
-        ]
-
-    def ending(self) -> list[Event]:
-        """The events that follow the text of a turn that has ended."""
-        events = []
-        for row in self.replies:
-            told = [event for event in (_usage(row), _failure(row, self.request_id)) if event]
-            events += told if len(self.replies) == 1 else [spoken_by(row.voice, event) for event in told]
-        return [
-            *events,
-            done(finish_reason_of((row.status, row.finish_reason or "error") for row in self.replies)),
-        ]
-
-
-def _usage(row: Any) -> Event | None:
-    return usage(row.tokens_in, row.tokens_out, row.cost_usd, row.model) if row.content else None
-
-
-def _failure(row: Any, request_id: str) -> Event | None:
-    if row.error_code is None:
-        return None
-    retryable = _RETRYABLE.get(row.error_code, True)
-    return failure(row.error_code, row.error_message or "", retryable=retryable, request_id=request_id)
-
-
-def read_state(database: Database, turn_id: str) -> TurnState:
-    """The turn as it is saved now. Raises NotFound."""
-    with database.read() as connection:
-        turn = connection.execute(
-            select(Turn.status, Turn.log_id, Turn.last_seq, Turn.request_id).where(Turn.id == turn_id)
-        ).one_or_none()
-        if turn is None:
-            raise NotFound
-        columns = [column for column in Generation.__table__.columns if column.name != "turn_id"]
-        replies = connection.execute(
-            select(*columns, Message.content)
-            .join(Message, Message.generation_id == Generation.id)
-            .where(Generation.turn_id == turn_id)
-            .order_by(Generation.id)
-        ).all()
-    return TurnState(turn.status, turn.log_id, turn.last_seq, turn.request_id, tuple(replies))
+    is_ended: bool
+    length: int
 
 
 class SavedTurn:
-    """Followed like a running turn. `grow` looks again at one that another process answers."""
+    """Followed like a running turn. `watch` or `grow` looks again at one that another process answers."""
 
-    def __init__(self, database: Database, turn_id: str) -> None:
+    def __init__(self, database: Database, logs: SharedLogs, turn_id: str) -> None:
         self.id = turn_id
         self._database = database
-        self._made_at = time.monotonic()
-        self._state = state = read_state(database, turn_id)
-        if state.is_ended:
-            self.log = _replay(state)
-        else:
-            self.log = EventLog()
-            self.log.append(self.snapshot())
+        self._logs = logs
+        self._made_at = self._mirrored_at = time.monotonic()
+        self._behind = 0
+        self._state = read_state(database, turn_id)
+        self._mirror = self._mirrored()
+        self.log = self._mirror.log if self._mirror else self._saved_log()
 
     def start(self) -> None:
         """Nothing: it runs elsewhere, or has ended."""
@@ -110,23 +58,53 @@ class SavedTurn:
     def leave(self) -> None:
         """Nothing, as `join`."""
 
+    def catch_up(self, position: Position) -> None:
+        """Waits a moment for a mirror that has not come to where the reader was, with another process."""
+        patience_ends = time.monotonic() + _CATCH_UP_S
+        while self._is_behind(position) and time.monotonic() < patience_ends:
+            time.sleep(0.01)
+
     def snapshot(self) -> Event:
         return snapshot(self.standings())
 
     def standings(self) -> list[Standing]:
-        return self._state.standings()
+        standings, mirror = self._state.standings(), self._mirror
+        if mirror is not None:
+            alone = len(standings) == 1
+            for each in standings:
+                each["text"] = mirror.text(each["voice"], alone=alone)
+        return standings
+
+    @property
+    def is_mirrored(self) -> bool:
+        return self._mirror is not None
 
     @property
     def is_forsaken(self) -> bool:
         """Whether nobody follows it, and whoever asked for it has had the time to begin."""
-        return not self.log.readers and time.monotonic() - self._made_at > _BEGIN_S
+        return not self.log.is_heard and time.monotonic() - self._made_at > _BEGIN_S
+
+    def watch(self, look: Look | None) -> None:
+        """Compares the mirror with what is saved; goes on by the saved text when it is not what it should be."""
+        mirror = self._mirror
+        if mirror is None or mirror.log.closed:
+            return
+        if look is None:
+            mirror.log.append(done("cancelled"))  # its conversation was removed, and with it the turn
+            return
+        lacking = look.is_ended or look.length > mirror.length
+        self._behind = self._behind + 1 if lacking else 0
+        if mirror.broken or look.log_id != mirror.log.id or self._behind == _BEHIND:
+            self.forsake()
+            self._state = read_state(self._database, self.id)
+            self._go_on_in(self._saved_log())
 
     def grow(self) -> None:
-        """Appends what was saved since the last look, and the end when it has come."""
+        """Appends what was saved since the last look, and the end when it has come; or goes on in a mirror."""
         try:
             before, self._state = self._state, read_state(self._database, self.id)
         except NotFound:
-            self.log.append(done("cancelled"))  # its conversation was removed, and with it the turn
+            self.log.append(done("cancelled"))
             return
         for old, new in zip(before.replies, self._state.replies, strict=True):
             if len(new.content) > len(old.content):
@@ -135,13 +113,45 @@ class SavedTurn:
         if self._state.is_ended:
             for event in self._state.ending():
                 self.log.append(event)
+        elif time.monotonic() - self._mirrored_at > _MIRROR_AGAIN_S:
+            self._mirrored_at = time.monotonic()
+            self._mirror_again()
 
+    def _is_behind(self, position: Position) -> bool:
+        return position.log_id == self.log.id and position.seq > self.log.end and not self.log.closed
 
-def _replay(state: TurnState) -> EventLog:
-    """The log of a finished turn: what replaces all text, then the end. Its numbers fall into those of the log
-    that was: a reader that has all the text goes on from its place, and `done` has the position that it had."""
-    events = [snapshot(state.standings()), *state.ending()]
-    log = EventLog(state.log_id, base=(state.last_seq or len(events)) - len(events))
-    for event in events:
-        log.append(event)
-    return log
+    def forsake(self) -> None:
+        """Lets go of the mirror."""
+        if self._mirror is not None:
+            self._logs.release(self._mirror)
+            self._mirror = None
+
+    def _mirrored(self) -> Mirror | None:
+        mirror = self._logs.mirror(self._state.log_id)
+        if mirror is not None and self._state.is_ended and not mirror.log.closed:
+            self._logs.release(mirror)
+            return None
+        return mirror
+
+    def _mirror_again(self) -> None:
+        mirror = self._logs.mirror(self._state.log_id)
+        if mirror is None:
+            return
+        if mirror.length < self._state.length:
+            self._logs.release(mirror)
+            return
+        self._mirror, self._behind = mirror, 0
+        self._go_on_in(mirror.log)
+
+    def _saved_log(self) -> EventLog:
+        """A log made of what is saved: of a running turn under a name of its own, because its numbers are not
+        those of the process that answers."""
+        if self._state.is_ended:
+            return replay(self._state)
+        log = EventLog(another_epoch(self._state.log_id))
+        log.append(snapshot(self._state.standings()))
+        return log
+
+    def _go_on_in(self, log: EventLog) -> None:
+        before, self.log = self.log, log
+        before.replace_by(log)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import ColumnElement, bindparam, select, update
 
 from chatapp.errors import NotFound, Unavailable
 from chatapp.store.base import now
-from chatapp.store.conversation import Turn
+from chatapp.store.conversation import Generation, Turn
 from chatapp.store.database import Database
 from chatapp.streaming.event import Event, Standing
 from chatapp.streaming.event_log import EventLog
+from chatapp.streaming.position import Position
+from chatapp.streaming.shared_logs import SharedLogs
 from chatapp.telemetry.log import log
 from chatapp.turns.ending import STOPPED
 from chatapp.turns.generation import RunningGeneration
@@ -19,8 +21,8 @@ from chatapp.turns.new_turn import CommittedTurn, NewGeneration, NewTurn
 from chatapp.turns.record import TurnRecord
 from chatapp.turns.running_turn import RunningTurn
 from chatapp.turns.running_turns import RunningTurns
-from chatapp.turns.saved_turn import SavedTurn
 from chatapp.turns.start import TurnStart
+from chatapp.turns.turns_elsewhere import TurnsElsewhere
 from chatapp.upstream.client import Upstream
 from chatapp.upstream.prices import Prices
 from chatapp.upstream.request import UpstreamRequest
@@ -30,7 +32,8 @@ _OWNED = select(Turn.id).where(Turn.id == bindparam("turn_id"), Turn.user_id == 
 
 class FollowedTurn(Protocol):
     """What connections need of a turn, whoever answers it. `join` and `leave` are told by connections that the turn
-    may be tied to, `start` when the first bytes are out; only a turn that this process answers heeds them."""
+    may be tied to, `start` when the first bytes are out; only a turn that this process answers heeds them. `catch_up`
+    is told where a reader stands before it follows; only a turn that another process answers may have to wait."""
 
     @property
     def id(self) -> str: ...
@@ -43,6 +46,8 @@ class FollowedTurn(Protocol):
     def join(self) -> None: ...
 
     def leave(self) -> None: ...
+
+    def catch_up(self, position: Position) -> None: ...
 
     def snapshot(self) -> Event: ...
 
@@ -60,6 +65,8 @@ class Turns:
         running: RunningTurns,
         upstream: Upstream,
         prices: Prices,
+        elsewhere: TurnsElsewhere,
+        logs: SharedLogs,
     ) -> None:
         self._database = database
         self._start = start
@@ -67,7 +74,8 @@ class Turns:
         self._running = running
         self._upstream = upstream
         self._prices = prices
-        self._elsewhere: dict[str, SavedTurn] = {}
+        self._elsewhere = elsewhere
+        self._logs = logs
         self.draining = False
 
     def begin(self, new: NewTurn) -> tuple[CommittedTurn, FollowedTurn]:
@@ -96,6 +104,7 @@ class Turns:
             bound=new.bound,
         )
         self._running.add(turn)
+        self._logs.share(turn.log)
         return committed, turn
 
     def follow(self, user_id: str, turn_id: str) -> FollowedTurn:
@@ -105,22 +114,27 @@ class Turns:
 
     def stop(self, user_id: str, turn_id: str) -> None:
         """Asks a turn of this user to stop; one that has ended stays as it is. Raises NotFound."""
-        self._owned(user_id, turn_id)
-        turn = self._running.find(turn_id)
-        if turn is not None:
-            turn.stop(STOPPED)
-            return
-        with self._database.write() as connection:
-            running = (Turn.id == turn_id) & (Turn.status == "running")
-            connection.execute(update(Turn).where(running).values(stop_asked_at=now()))
+        self._stop(user_id, Turn.id == turn_id, None)
 
-    def grow_saved(self) -> None:
-        """Looks again at the turns that are followed here and answered elsewhere."""
-        for turn in tuple(self._elsewhere.values()):
-            if turn.log.closed or turn.is_forsaken:
-                del self._elsewhere[turn.id]
-            else:
-                turn.grow()
+    def stop_generation(self, user_id: str, generation_id: str) -> None:
+        """Asks one generation of this user's to stop, and no other of its turn. Raises NotFound."""
+        self._stop(user_id, Generation.id == generation_id, generation_id)
+
+    def _stop(self, user_id: str, which: ColumnElement[bool], generation_id: str | None) -> None:
+        owned = select(Turn.id, Turn.owner_id).join(Generation, Generation.turn_id == Turn.id)
+        with self._database.read() as connection:
+            found = connection.execute(owned.where(which, Turn.user_id == user_id).limit(1)).one_or_none()
+        if found is None:
+            raise NotFound
+        turn = self._running.find(found.id)
+        if turn is not None:
+            turn.stop(STOPPED, generation_id)
+            return
+        meant = Generation.turn_id == found.id if generation_id is None else Generation.id == generation_id
+        asked = update(Generation).where(meant, Generation.status == "streaming").values(stop_asked_at=now())
+        with self._database.write() as connection:
+            connection.execute(asked)
+        self._logs.nudge(found.owner_id)
 
     def _generation(self, new: NewTurn, due: NewGeneration, alone: bool) -> RunningGeneration:
         request = UpstreamRequest(due.model, due.prompt, new.request_id, new.scenario)
@@ -131,10 +145,5 @@ class Turns:
             if not connection.scalar(_OWNED, {"turn_id": turn_id, "user_id": user_id}):
                 raise NotFound
 
-    def _known(self, turn_id: str) -> RunningTurn | SavedTurn:
-        turn = self._running.find(turn_id) or self._elsewhere.get(turn_id)
-        if turn is None:
-            turn = SavedTurn(self._database, turn_id)
-            if not turn.log.closed:
-                self._elsewhere[turn_id] = turn
-        return turn
+    def _known(self, turn_id: str) -> FollowedTurn:
+        return self._running.find(turn_id) or self._elsewhere.find(turn_id)

@@ -1,17 +1,22 @@
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chatapp.streaming.dialect import EVENTS, PLAIN
+from chatapp.streaming.encoding import WRITE_LIMIT
 from chatapp.streaming.event import done, snapshot, token, usage
-from chatapp.streaming.event_log import WRITE_LIMIT, EventLog
+from chatapp.streaming.event_log import EventLog
 from chatapp.streaming.position import Position
 from tests.streaming.wire import read
 
 
 class CountingReader:
+    listens: ClassVar[bool] = False
+
     def __init__(self) -> None:
         self.woken = 0
 
@@ -95,22 +100,22 @@ def test_which_positions_can_be_gone_on_from() -> None:
 
 def test_who_has_everything() -> None:
     log = _log("a", closed=True)
-    assert log.finished_at(Position("log", 2))
-    assert log.finished_at(Position("log", 99))
-    assert not log.finished_at(Position("log", 1))
-    assert not log.finished_at(Position("other", 2))
-    assert not log.finished_at(None)
-    assert not _log("a").finished_at(Position("log", 1))
+    assert log.finished_at(Position("log", 2), EVENTS)
+    assert log.finished_at(Position("log", 99), EVENTS)
+    assert not log.finished_at(Position("log", 1), EVENTS)
+    assert not log.finished_at(Position("other", 2), EVENTS)
+    assert not log.finished_at(None, EVENTS)
+    assert not _log("a").finished_at(Position("log", 1), EVENTS)
 
 
 def test_what_follows_the_text_is_not_part_of_a_snapshot() -> None:
     log = _log("a", "b")
-    assert log.after_text() == 2
+    assert log.after_text(EVENTS) == 2
     log.append(usage(1, 2, None, "m"))
     log.append(done("stop"))
-    assert log.after_text() == 2
-    assert _log().after_text() == 0
+    assert log.after_text(EVENTS) == 2
+    assert _log().after_text(EVENTS) == 0
     saved = EventLog("log", base=7)
     saved.append(snapshot([]))
     saved.append(done("stop"))
-    assert saved.after_text() == 8
+    assert saved.after_text(EVENTS) == 8

@@ -2,16 +2,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from datetime import timedelta
 from pathlib import Path
 
-from sqlalchemy import insert
-
-from chatapp.store.base import now
-from chatapp.store.conversation import Owner
 from chatapp.store.database import Database
-from chatapp.store.identifier import new_id
-from chatapp.turns.owner import LEASE, ProcessOwner
+from chatapp.turns.owner import LEASE_S, RENEW_S, ProcessOwner
 
 HOLD = """
 import sys
@@ -55,15 +49,46 @@ def test_an_owner_that_has_closed_is_dead(database: Database, tmp_path: Path) ->
     assert here.is_dead(other.id)
 
 
-def test_an_owner_on_another_machine_lives_by_its_lease(database: Database, tmp_path: Path) -> None:
-    here = ProcessOwner(database, tmp_path / "here")
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_an_owner_on_another_machine_lives_for_as_long_as_it_renews_its_lease(
+    database: Database, tmp_path: Path
+) -> None:
+    clock = Clock()
+    here = ProcessOwner(database, tmp_path / "here", clock=clock)
+    there = ProcessOwner(database, tmp_path / "there")
+    there.open()
+    for _ in range(10):
+        assert not here.is_dead(there.id)
+        clock.now += RENEW_S
+        there.renew()
+    assert not here.is_dead(there.id)
+    looked_for = 0.0
+    while not here.is_dead(there.id):
+        clock.now += RENEW_S
+        looked_for += RENEW_S
+        assert looked_for < 15
+    assert looked_for > LEASE_S
+    there.close()
+
+
+def test_a_time_in_which_nobody_could_look_ends_no_lease(database: Database, tmp_path: Path) -> None:
+    """When the database is back, those who could not renew have not had the time to."""
+    clock = Clock()
+    here = ProcessOwner(database, tmp_path / "here", clock=clock)
     there = ProcessOwner(database, tmp_path / "there")
     there.open()
     assert not here.is_dead(there.id)
-    expired = new_id()
-    with database.write() as connection:
-        seen_at = now() - LEASE - timedelta(seconds=1)
-        connection.execute(insert(Owner).values(id=expired, seen_at=seen_at))
-    assert here.is_dead(expired)
-    there.renew()
+    clock.now += 60
+    assert not here.is_dead(there.id)
     there.close()
+
+
+def test_an_owner_without_a_lease_is_dead(database: Database, tmp_path: Path) -> None:
+    assert ProcessOwner(database, tmp_path).is_dead("0" * 32)

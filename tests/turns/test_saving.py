@@ -11,10 +11,12 @@ from sqlalchemy import create_engine, make_url, select, text
 from chatapp.store.conversation import Turn
 from chatapp.store.database import Database, DatabaseUnavailable
 from chatapp.streaming.event_log import EventLog
+from chatapp.streaming.shared_logs import PrivateLogs
 from chatapp.turns.answering import Answering
 from chatapp.turns.record import GenerationEnd, TurnEnd, TurnRecord
 from chatapp.turns.running_turn import RunningTurn
 from chatapp.turns.saved_turn import SavedTurn
+from chatapp.turns.turns_elsewhere import TurnsElsewhere
 from chatapp.upstream.prices import Prices
 from tests.scripted_upstream import STREAM_HEAD, End, ScriptedUpstream, Step, answer, chunk, delta
 from tests.turns.house import house, until
@@ -119,9 +121,10 @@ def test_a_follower_has_time_to_begin(database_url: str, tmp_path: Path) -> None
         turn = old.start()
         until(lambda: old.replies(turn.session_id)[0].content == "a")
         with house(database_url, data, upstream.base_url) as new:
-            followed = new.follow(turn.id)
-            new.answering.turns.grow_saved()
-            assert new.follow(turn.id) is followed
+            elsewhere = TurnsElsewhere(new.database, PrivateLogs())
+            followed = elsewhere.find(turn.id)
+            elsewhere.tick()
+            assert elsewhere.find(turn.id) is followed
 
 
 def test_a_turn_that_was_removed_ends_for_those_who_follow_it(database_url: str, tmp_path: Path) -> None:
@@ -132,7 +135,7 @@ def test_a_turn_that_was_removed_ends_for_those_who_follow_it(database_url: str,
         turn, _ = here.say()
         with here.database.write() as connection:
             connection.execute(Turn.__table__.update().values(status="running"))  # type: ignore[attr-defined]
-        followed = SavedTurn(here.database, turn.id)
+        followed = SavedTurn(here.database, PrivateLogs(), turn.id)
         with here.database.write() as connection:
             connection.execute(Turn.__table__.update().values(status="ended"))  # type: ignore[attr-defined]
         here.conversations.remove(here.account().id, turn.session_id)

@@ -25,7 +25,7 @@ def health() -> Response:
 @touches_nothing
 def ready() -> Response:
     """Whether this process can do its work, and what is in the way."""
-    checks = {"database": _database(), "upstream": _upstream()}
+    checks = {"database": _database(), **_redis(), "upstream": _upstream()}
     is_ready = all(check["ok"] for check in checks.values()) and not services().answering.turns.draining
     body = {"status": "ready" if is_ready else "not ready", "checks": checks}
     return make_response(jsonify(body), 200 if is_ready else 503)
@@ -44,6 +44,18 @@ def _database() -> dict[str, Any]:
     except Unavailable as error:
         return {"ok": False, "reason": error.message}
     return {"ok": True}
+
+
+def _redis() -> dict[str, dict[str, Any]]:
+    """Only where it is configured. Without it chats go on; readers who reach another process are told second-hand."""
+    if services().settings.redis_url is None:
+        return {}
+    services().answering.start()
+    try:
+        services().answering.logs.check()
+    except Unavailable as error:
+        return {"redis": {"ok": False, "reason": error.message}}
+    return {"redis": {"ok": True}}
 
 
 def _upstream() -> dict[str, Any]:

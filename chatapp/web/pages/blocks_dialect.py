@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import gevent
 from markupsafe import Markup, escape
@@ -36,9 +36,15 @@ class BlocksDialect:
         return b"".join(block.encode() for block in self._told(event))
 
     def replacement(self, log_id: bytes, seq: int, snapshot: Event) -> bytes:
-        return self.frame(
-            log_id, seq, snapshot
-        )  # a page always reads from the start, and has no place to lose
+        """What a page has shown cannot be taken back: it says where to see the answer whole."""
+        self._blocks, self._waiting = BlockStream(), 0
+        return b'<p class="message-note">Part of this answer is missing here. Reload the page to see it whole.</p>\n'
+
+    def ends(self, event: Event) -> bool:
+        return event.name == "done"
+
+    def passed_over(self, events: Sequence[Event]) -> None:
+        """Nothing: a page reads from the start."""
 
     def heartbeat(self, now_ms: int) -> bytes:
         return b"<!-- still writing -->\n"

@@ -43,7 +43,9 @@ def stream(turn: FollowedTurn, dialect: Dialect, done_with: Callable[[], None] |
     `done_with` is called once when its connection is."""
     written = asked_position()
     position = Position.parse(written)
-    if turn.log.finished_at(position):
+    if position is not None:
+        turn.catch_up(position)
+    if turn.log.finished_at(position, dialect):
         nothing = Response(status=204)
         if done_with is not None:
             nothing.call_on_close(done_with)

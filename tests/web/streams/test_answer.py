@@ -232,7 +232,9 @@ def test_a_position_that_is_none_of_ours_gets_a_snapshot(api: FlaskClient, posit
 def test_a_position_of_another_turn_gets_a_snapshot(api: FlaskClient) -> None:
     first, second = started(api), started(api, "And?")
     position = ids_of(read(api.get(first["stream_url"])))[2]
-    read(api.get(second["stream_url"]))  # until it has ended: a snapshot of a running turn holds what there is so far
+    read(
+        api.get(second["stream_url"])
+    )  # until it has ended: a snapshot of a running turn holds what there is so far
     frames = read(api.get(second["stream_url"], headers={"Last-Event-ID": position}))
     (generation,) = frames[1].data["generations"]
     assert set(generation) == {"generation_id", "voice", "text", "status"}
