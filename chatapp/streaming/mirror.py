@@ -9,7 +9,8 @@ from chatapp.streaming.event_log import EventLog
 
 
 class Mirror:
-    """`log` has the name and the numbers of the one it mirrors. `broken` when it can never be whole again.
+    """`log` has the name and the numbers of the one it mirrors; `length` is how many characters all voices have
+    said. `broken` when it can never be whole again.
 
     It keeps the text of each voice beside the log, so that a reader whose place is lost can be told how the turn
     stands without asking the process that answers it.
@@ -18,6 +19,7 @@ class Mirror:
     def __init__(self, log_id: str) -> None:
         self.log = EventLog(log_id)
         self.broken = False
+        self.length = 0
         self._texts: dict[str | None, list[str]] = {}
 
     def take(self, last: int, events: Sequence[Event]) -> None:
@@ -30,13 +32,9 @@ class Mirror:
         for event in events[self.log.end + 1 - first :]:
             if event.name == "token":
                 self._texts.setdefault(event.data.get("voice"), []).append(event.data["text"])
+                self.length += len(event.data["text"])
             self.log.append(event)
 
     def text(self, voice: str, *, alone: bool) -> str:
         """What this voice has said so far; events of a turn with one voice alone are not tagged."""
         return "".join(self._texts.get(None if alone else voice, ()))
-
-    @property
-    def length(self) -> int:
-        """Characters of all voices."""
-        return sum(len(part) for parts in self._texts.values() for part in parts)

@@ -46,6 +46,8 @@ class RedisLogs:
         known = self._reader.find(log_id)
         if known is not None:
             return known
+        if self._reader.away:
+            return None
         try:
             entries: Any = self._redis.xrange(log_key(log_id))
         except RedisError as error:

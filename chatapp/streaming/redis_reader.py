@@ -22,12 +22,13 @@ _RETRY_S = 1.0
 
 class LogReader:
     """Somebody runs `run` for as long as the process lives. `nudged` is called when another process, or this one,
-    has put something into the inbox of `owner_id`."""
+    has put something into the inbox of `owner_id`. `away` says that Redis did not answer when it was last asked."""
 
     def __init__(self, redis: Redis, owner_id: str, nudged: Callable[[], None]) -> None:
         self._redis = redis
         self._inbox = inbox_key(owner_id)
         self._nudged = nudged
+        self.away = False
         self._mirrors: dict[str, Mirror] = {}
         self._places: dict[str, bytes] = {self._inbox: b"0-0"}
 
@@ -53,9 +54,18 @@ class LogReader:
                 began = time.monotonic()
                 self._take(arrived)
             except RedisError:
-                time.sleep(_RETRY_S)
+                self._wait_for_redis()
             else:
                 time.sleep(min(max((time.monotonic() - began) * _SHARE, _PAUSE_S), _LONGEST_PAUSE_S))
+
+    def _wait_for_redis(self) -> None:
+        self.away = True
+        while self.away:
+            time.sleep(_RETRY_S)
+            try:
+                self.away = not self._redis.ping()
+            except RedisError:
+                continue
 
     def _take(self, arrived: Any) -> None:
         for name, entries in arrived or ():

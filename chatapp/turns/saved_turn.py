@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from datetime import timedelta
 
 from chatapp.errors import NotFound
+from chatapp.store.base import now
 from chatapp.store.database import Database
 from chatapp.streaming.event import Event, Standing, done, snapshot, spoken_by, token
 from chatapp.streaming.event_log import EventLog
@@ -25,6 +27,8 @@ _BEHIND = 3
 """Looks in a row at which a mirror lacks what is saved; then what fills it is not to be waited for."""
 _MIRROR_AGAIN_S = 5.0
 _CATCH_UP_S = 1.0
+_LOG_LIFE = timedelta(minutes=5)
+"""After this nobody keeps the log of a turn that has ended; clocks that differ a little are allowed for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +131,9 @@ class SavedTurn:
             self._mirror = None
 
     def _mirrored(self) -> Mirror | None:
+        ended_at = self._state.ended_at
+        if ended_at is not None and now() - ended_at > _LOG_LIFE:
+            return None
         mirror = self._logs.mirror(self._state.log_id)
         if mirror is not None and self._state.is_ended and not mirror.log.closed:
             self._logs.release(mirror)
