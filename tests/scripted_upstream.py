@@ -9,6 +9,7 @@ script serves all further ones. A script is a sequence of steps:
     End.CLOSE       the connection is closed
     End.RESET       the connection is reset, as a crashed machine would
     End.HANG        nothing more happens until the client hangs up
+    UNTIL_READ      the client has taken everything from its socket, so that what follows arrives by itself
 
 A script that ends leaves the connection open for the next request.
 """
@@ -18,10 +19,12 @@ from __future__ import annotations
 import json
 import socket
 import struct
+import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -37,7 +40,12 @@ class End(Enum):
     HANG = auto()
 
 
-Step = bytes | float | Event | End
+class Pause(Enum):
+    UNTIL_READ = auto()
+
+
+UNTIL_READ = Pause.UNTIL_READ
+Step = bytes | float | Event | End | Pause
 Script = Sequence[Step]
 
 
@@ -150,9 +158,29 @@ def _take(step: Step, client: socket.socket, request: ReceivedRequest) -> bool:
             return False
         case Event():
             step.wait()
+        case Pause.UNTIL_READ:
+            _wait_until_read(client)
         case _:
             gevent.sleep(step)
     return True
+
+
+def _wait_until_read(client: socket.socket) -> None:
+    """Until the kernel holds nothing for the other side, which is a socket of this machine; 2 s at most."""
+    host, port = client.getpeername()
+    address = f"{int.from_bytes(socket.inet_aton(host), sys.byteorder):08X}:{port:04X}"
+    limit = time.monotonic() + 2
+    while _unread(address, client.getsockname()[1]) and time.monotonic() < limit:
+        gevent.sleep(0.001)
+
+
+def _unread(address: str, from_port: int) -> bool:
+    """Whether the socket at `address`, as /proc/net/tcp writes it, has bytes waiting from `from_port`."""
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        _, local, remote, _, queues, *_ = line.split()
+        if local == address and int(remote.partition(":")[2], 16) == from_port:
+            return int(queues.partition(":")[2], 16) > 0
+    return False
 
 
 def _parse(buffer: bytes, connection: int) -> tuple[ReceivedRequest, bytes] | None:
@@ -201,8 +229,10 @@ DONE = event(b"[DONE]")
 
 def answer(*texts: str) -> list[Step]:
     """A script: a whole streamed answer, one chunk a delta, with finish, usage 5/15 and `[DONE]`."""
-    events = [*map(delta, texts), delta("", "stop"), usage(5, 15), DONE]
-    return [STREAM_HEAD, *map(chunk, events), LAST_CHUNK]
+    script: list[Step] = [STREAM_HEAD]
+    for text in texts:
+        script += [chunk(delta(text)), UNTIL_READ]
+    return [*script, *map(chunk, (delta("", "stop"), usage(5, 15), DONE)), LAST_CHUNK]
 
 
 def respond(status: int, found: object, headers: Iterable[tuple[str, str]] = ()) -> list[Step]:

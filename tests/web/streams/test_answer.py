@@ -14,6 +14,7 @@ from tests.scripted_upstream import (
     DONE,
     LAST_CHUNK,
     STREAM_HEAD,
+    UNTIL_READ,
     End,
     ScriptedUpstream,
     Step,
@@ -48,13 +49,14 @@ HOSTILE_POSITIONS = [
 def paused(before: int, gate: Event) -> list[Step]:
     """An answer of five deltas that waits for `gate` after some of them."""
     texts = ["one ", "two ", "three ", "four ", "five"]
-    first, rest = texts[:before], texts[before:]
     end = [delta("", "stop"), usage(5, 15), DONE]
+    told: list[Step] = []
+    for text in texts:
+        told += [chunk(delta(text)), UNTIL_READ]
+    told.insert(2 * before, gate)
     return [
         STREAM_HEAD,
-        *(chunk(delta(each)) for each in first),
-        gate,
-        *map(chunk, map(delta, rest)),
+        *told,
         *map(chunk, end),
         LAST_CHUNK,
     ]
