@@ -5,17 +5,22 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
 
-from bench.load import Load
+from bench.load import MESSAGE, Load
 from bench.process import PinnedProcess, free_port
+from chatapp.accounts.account import Accounts
+from chatapp.accounts.api_token import ApiTokens
+from chatapp.config import Settings, load_settings
+from chatapp.store.database import Database
+from chatapp.store.migration import upgrade
 
 ROOT = Path(__file__).resolve().parent.parent
-MESSAGE = "Please count."
+EMAIL = "bench@example.org"
 _GUNICORN = (sys.executable, "-m", "gunicorn")
 
 
@@ -34,14 +39,11 @@ class Contender:
         self.headers: dict[str, str] = {}
 
     def process(self) -> PinnedProcess:
-        """What listens on `port`; not started yet."""
+        """What listens on `port`, with all that it needs made; not started yet."""
         raise NotImplementedError
 
     def body(self, load: Load) -> dict[str, object]:
         return {"message": MESSAGE, "model": load.model}
-
-    def prepare(self) -> None:
-        """What has to be done once the server runs."""
 
     def body_file(self, load: Load) -> Path:
         path = self.folder / f"{type(self).__name__}-{load.model}.json"
@@ -88,27 +90,36 @@ class PlainView(Contender):
 
 
 class Chatapp(Contender):
-    """The product as it is served: an account, a token, a conversation for each POST, every reply saved."""
+    """The product as it is served: an account, a token, a conversation for each POST, every reply saved.
+
+    `settings` are variables of its environment that win over those that every load needs.
+    """
 
     name = "chatapp"
     path = "/api/v1/chat"
 
+    def __init__(
+        self,
+        folder: Path,
+        core: int,
+        upstream_port: int,
+        loads: Sequence[Load],
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(folder, core, upstream_port, loads)
+        self._settings = settings or {}
+
     def process(self) -> PinnedProcess:
-        self._flask("db", "upgrade")
+        self.headers = {"Authorization": f"Bearer {self._token()}"}
         command = [*_GUNICORN, "-c", "deploy/gunicorn.conf.py", "wsgi:app"]
         return PinnedProcess(
             command, self.core, self.port, self.folder / "chatapp.log", self.environment, ROOT
         )
 
-    def prepare(self) -> None:
-        email = "bench@example.org"
-        self._flask("user", "create", email, "--password", "a password for the bench")
-        self.headers = {"Authorization": f"Bearer {self._flask('token', 'create', email)}"}
-
     @property
     def environment(self) -> dict[str, str]:
         models = ",".join(load.model for load in self.loads)
-        return super().environment | {
+        needed = {
             "PORT": str(self.port),
             "CHATAPP_DATA": str(self.folder / "data"),
             "CHATAPP_MODELS": models,
@@ -119,19 +130,28 @@ class Chatapp(Contender):
             "CHATAPP_RATE_LIMITS": "0",
             "FLASK_SKIP_DOTENV": "1",
         }
+        return {**super().environment, **needed, **self._settings}
 
-    def _flask(self, *arguments: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "flask", "--app", "wsgi", *arguments],
-            cwd=ROOT,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            raise RuntimeError(f"flask {' '.join(arguments)}: {done.stderr}")
-        return done.stdout.strip()
+    @contextmanager
+    def database(self) -> Iterator[Database]:
+        """Its database, up to date."""
+        database = Database(self._own_settings.database_url.get_secret_value())
+        try:
+            upgrade(database)
+            yield database
+        finally:
+            database.close()
+
+    def _token(self) -> str:
+        """An API token of the one user there is, who is made here."""
+        secret = self._own_settings.jwt_secret.get_secret_value()
+        with self.database() as database:
+            account = Accounts(database).create(EMAIL, "a password for the bench")
+            return ApiTokens(database, secret).issue(account, "bench").token
+
+    @property
+    def _own_settings(self) -> Settings:
+        return load_settings(self.environment)
 
 
 CONTENDERS: tuple[type[Contender], ...] = (Chatapp, Nginx, PlainView)

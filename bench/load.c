@@ -1,13 +1,15 @@
 // A load client for event streams: one thread, epoll, no dependencies.
 //
-//     load -p PORT -u PATH -d BODY_FILE [-H 'Name: value'] ... -n STREAMS [-c AT_ONCE] [-r RAMP_MS] [-D MOST_S]
-//          [-W WARM_UP_S]
+//     load -p PORT {-u PATH -d BODY_FILE | -l PATHS_FILE} [-H 'Name: value'] ... -n STREAMS [-c AT_ONCE]
+//          [-w WAITING] [-r RAMP_MS] [-D MOST_S] [-W WARM_UP_S] [-o]
 //
-// Opens STREAMS connections to the loopback, AT_ONCE of them at a time, spread over RAMP_MS; each POSTs the body once
-// and reads its stream to the end. Finds upstream's tokens ("@hhhhhhhh", see upstream.c) wherever they are in the
-// answer, whatever dialect carries them and however it is cut. Prints one line of JSON: times in milliseconds,
-// time to the first token from the call of connect(), delay from upstream's send to the receipt here (tokens of the
-// first WARM_UP_S are not in it).
+// Opens STREAMS connections to the loopback, AT_ONCE of them at a time, spread over RAMP_MS, and no new one while
+// WAITING of them wait for the head of their answer. Each POSTs the body to PATH once (-u) or GETs a path of the file,
+// which has one a line, in turn (-l), and reads its stream to the end. Finds upstream's tokens ("@hhhhhhhh", see
+// upstream.c) wherever they are in the answer, whatever dialect carries them and however it is cut. Prints one line of
+// JSON at the end: times in milliseconds, time to the first token from the call of connect(), delay from upstream's
+// send to the receipt here (tokens of the first WARM_UP_S are not in it). With -o a line comes before it, as soon as
+// no stream waits for its head any more: how many have begun.
 
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -35,7 +37,13 @@ typedef struct {
 typedef enum { SIZE, DATA, DATA_END, LAST } ChunkPart;
 
 typedef struct {
+    char *data;
+    size_t length;
+} Request;
+
+typedef struct {
     int socket;
+    const Request *request;
     enum { CONNECTING, HEAD, BODY } state;
     size_t sent;
     uint64_t opened_us;
@@ -51,14 +59,14 @@ typedef struct {
     size_t carried_length;
 } Stream;
 
-static int poller, port, streams = 1, at_once, ramp_ms;
+static int poller, port, streams = 1, at_once, most_waiting, ramp_ms;
 static double most_s = 60, warm_up_s;
-static char *request;
-static size_t request_length;
+static Request *requests;
+static int request_count;
 static uint64_t started_us, warm_us;
 static Sample first_token_us, delay_us;
 static uint64_t tokens, done;
-static int refused, cut_short, bad_status, timed_out;
+static int begun, waiting, refused, cut_short, bad_status, timed_out;
 
 static uint64_t now_us(void) {
     struct timespec time;
@@ -183,15 +191,20 @@ static size_t take_head(Stream *stream, const char *data, size_t length) {
     char *field = strcasestr(stream->head, "\r\ncontent-length:");
     stream->sized = field;
     if (field) stream->size = strtoul(field + 17, NULL, 10);
-    if (stream->status != 200 && !bad_status++) fprintf(stderr, "load: %.200s\n", stream->head);
+    waiting--;
+    if (stream->status == 200)
+        begun++;
+    else if (!bad_status++)
+        fprintf(stderr, "load: %.200s\n", stream->head);
     return (size_t)(end + 4 - stream->head) - before;
 }
 
 // --- the loop -----------------------------------------------------------------------------------------------------
 
-static void open_stream(void) {
+static void open_stream(int number) {
     Stream *stream = calloc(1, sizeof *stream);
     if (!stream) abort();
+    stream->request = &requests[number % request_count];
     stream->socket = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
     int on = 1;
     setsockopt(stream->socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -204,16 +217,18 @@ static void open_stream(void) {
     }
     struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP, .data.ptr = stream};
     epoll_ctl(poller, EPOLL_CTL_ADD, stream->socket, &event);
+    waiting++;
 }
 
 // False when the connection was refused.
 static bool send_request(Stream *stream) {
+    const Request *request = stream->request;
     int error = 0;
     socklen_t length = sizeof error;
     getsockopt(stream->socket, SOL_SOCKET, SO_ERROR, &error, &length);
     if (error) return false;
-    while (stream->sent < request_length) {
-        ssize_t sent = send(stream->socket, request + stream->sent, request_length - stream->sent, MSG_NOSIGNAL);
+    while (stream->sent < request->length) {
+        ssize_t sent = send(stream->socket, request->data + stream->sent, request->length - stream->sent, MSG_NOSIGNAL);
         if (sent <= 0) return true;  // epoll tells when it goes on
         stream->sent += (size_t)sent;
     }
@@ -238,21 +253,25 @@ static bool receive(Stream *stream) {
     return !stream->whole;
 }
 
+static void forget(Stream *stream) {
+    if (stream->state != BODY) waiting--;
+    close(stream->socket);
+    free(stream);
+}
+
 static void close_stream(Stream *stream) {
     if (stream->whole && stream->status == 200)
         done++;
     else if (!stream->status || stream->status == 200)
         cut_short++;
-    close(stream->socket);
-    free(stream);
+    forget(stream);
 }
 
 // False when the stream is over.
 static bool serve(Stream *stream, uint32_t events) {
     if (stream->state == CONNECTING && events & (EPOLLOUT | EPOLLERR | EPOLLHUP) && !send_request(stream)) {
         refused++;
-        close(stream->socket);
-        free(stream);
+        forget(stream);
         return false;
     }
     if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR) && !receive(stream)) {
@@ -266,7 +285,11 @@ static uint64_t opens_at(int opened) {
     return started_us + (uint64_t)ramp_ms * 1000 * (uint64_t)opened / (uint64_t)streams;
 }
 
-static void run(void) {
+static bool may_open(int opened, int open) {
+    return opened < streams && open < at_once && waiting < most_waiting;
+}
+
+static void run(bool telling) {
     static struct epoll_event events[MOST_EVENTS];
     uint64_t ends_us = started_us + (uint64_t)(most_s * 1e6);
     int opened = 0, open = 0;
@@ -276,13 +299,18 @@ static void run(void) {
             timed_out = open + streams - opened;
             return;
         }
-        for (; opened < streams && open < at_once && opens_at(opened) <= now; opened++, open++) open_stream();
+        for (; may_open(opened, open) && opens_at(opened) <= now; opened++, open++) open_stream(opened);
         uint64_t wait = LONGEST_WAIT_US;
-        if (opened < streams && open < at_once && opens_at(opened) - now < wait) wait = opens_at(opened) - now;
+        if (may_open(opened, open) && opens_at(opened) - now < wait) wait = opens_at(opened) - now;
         struct timespec time = {0, (long)wait * 1000};
         int ready = epoll_pwait2(poller, events, MOST_EVENTS, &time, NULL);
         for (int i = 0; i < ready; i++)
             if (!serve(events[i].data.ptr, events[i].events)) open--;
+        if (telling && opened == streams && !waiting) {
+            printf("{\"begun\":%d}\n", begun);
+            fflush(stdout);
+            telling = false;
+        }
     }
 }
 
@@ -290,26 +318,47 @@ static void run(void) {
 
 static char *read_file(const char *path, size_t *length) {
     FILE *file = fopen(path, "rb");
-    char *data = malloc(1 << 20);
+    char *data = malloc((1 << 20) + 1);
     if (!file || !data) {
         perror(path);
         exit(2);
     }
     *length = fread(data, 1, 1 << 20, file);
+    data[*length] = 0;
     fclose(file);
     return data;
 }
 
-static void write_request(const char *path, const char *headers, const char *body_file) {
-    size_t body_length = 0;
-    char *body = body_file ? read_file(body_file, &body_length) : strdup("");
-    int length = asprintf(&request,
-                          "POST %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nAccept: text/event-stream\r\n"
-                          "Content-Type: application/json\r\nContent-Length: %zu\r\n%s\r\n%.*s",
-                          path, port, body_length, headers, (int)body_length, body);
-    if (length < 0) abort();
-    request_length = (size_t)length;
+static void add_request(const char *method, const char *path, const char *headers, const char *body) {
+    Request request;
+    int length = asprintf(&request.data,
+                          "%s %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nAccept: text/event-stream\r\n%s%s", method,
+                          path, port, headers, body);
+    requests = realloc(requests, (size_t)(request_count + 1) * sizeof *requests);
+    if (length < 0 || !requests) abort();
+    request.length = (size_t)length;
+    requests[request_count++] = request;
+}
+
+static void add_post(const char *path, const char *headers, const char *body_file) {
+    size_t length = 0;
+    char *body = body_file ? read_file(body_file, &length) : strdup(""), *rest;
+    if (asprintf(&rest, "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s", length, body) < 0) abort();
+    add_request("POST", path, headers, rest);
+    free(rest);
     free(body);
+}
+
+static void add_gets(const char *paths_file, const char *headers) {
+    size_t length;
+    char *paths = read_file(paths_file, &length), *place;
+    for (char *path = strtok_r(paths, "\n", &place); path; path = strtok_r(NULL, "\n", &place))
+        add_request("GET", path, headers, "\r\n");
+    free(paths);
+    if (!request_count) {
+        fprintf(stderr, "load: no path in %s\n", paths_file);
+        exit(2);
+    }
 }
 
 static void print_result(double seconds) {
@@ -328,32 +377,40 @@ static void print_result(double seconds) {
 }
 
 int main(int count, char **arguments) {
-    char headers[16384] = "", *path = "/", *body_file = NULL;
+    char headers[16384] = "", *path = "/", *body_file = NULL, *paths_file = NULL;
+    bool telling = false;
     int letter;
-    while ((letter = getopt(count, arguments, "p:u:d:H:n:c:r:D:W:")) != -1) {
+    while ((letter = getopt(count, arguments, "p:u:d:l:H:n:c:w:r:D:W:o")) != -1) {
         switch (letter) {
         case 'p': port = atoi(optarg); break;
         case 'u': path = optarg; break;
         case 'd': body_file = optarg; break;
+        case 'l': paths_file = optarg; break;
         case 'H':
             strncat(headers, optarg, sizeof headers - strlen(headers) - 3);
             strcat(headers, "\r\n");
             break;
         case 'n': streams = atoi(optarg); break;
         case 'c': at_once = atoi(optarg); break;
+        case 'w': most_waiting = atoi(optarg); break;
         case 'r': ramp_ms = atoi(optarg); break;
         case 'D': most_s = atof(optarg); break;
         case 'W': warm_up_s = atof(optarg); break;
+        case 'o': telling = true; break;
         default: return 2;
         }
     }
     if (streams < 1) streams = 1;
     if (!at_once) at_once = streams;
+    if (!most_waiting) most_waiting = streams;
     signal(SIGPIPE, SIG_IGN);
-    write_request(path, headers, body_file);
+    if (paths_file)
+        add_gets(paths_file, headers);
+    else
+        add_post(path, headers, body_file);
     poller = epoll_create1(0);
     started_us = now_us();
     warm_us = started_us + (uint64_t)(warm_up_s * 1e6);
-    run();
+    run(telling);
     print_result((double)(now_us() - started_us) / 1e6);
 }

@@ -7,14 +7,19 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from bench.build import built
 from bench.process import on_core
 
+MESSAGE = "Please count."
+
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """`streams` answers of `tokens` tokens each, `gap_ms` apart (0: as fast as they are taken)."""
+    """`streams` answers of `tokens` tokens each, `gap_ms` apart (0: as fast as they are taken). What is `held` is
+    silent until upstream is told to release it."""
 
     name: str
     streams: int
@@ -22,25 +27,28 @@ class Load:
     tokens: int
     gap_ms: int = 0
     ramp_ms: int = 0
+    held: bool = False
 
     @property
     def model(self) -> str:
         """What tells upstream to answer like that."""
-        return f"mock-n{self.tokens}-g{self.gap_ms}-t0"
+        return f"mock-n{self.tokens}-g{self.gap_ms}-t0" + ("-w1" if self.held else "")
 
     @property
     def nominal_s(self) -> float:
         return (self.tokens * self.gap_ms + self.ramp_ms) / 1000
 
 
+PACED = Load("100 streams × 50 tokens/s", streams=100, at_once=100, tokens=500, gap_ms=20, ramp_ms=2000)
+FEW_PACED = Load("3 streams × 50 tokens/s", streams=3, at_once=3, tokens=20, gap_ms=20, ramp_ms=60)
 FULL = (
     Load("one stream flat out", streams=1, at_once=1, tokens=30_000),
-    Load("100 streams × 50 tokens/s", streams=100, at_once=100, tokens=500, gap_ms=20, ramp_ms=2000),
+    PACED,
     Load("short messages", streams=200, at_once=4, tokens=1),
 )
 TINY = (
     Load("one stream flat out", streams=1, at_once=1, tokens=200),
-    Load("3 streams × 50 tokens/s", streams=3, at_once=3, tokens=20, gap_ms=20, ramp_ms=60),
+    FEW_PACED,
     Load("short messages", streams=4, at_once=2, tokens=1),
 )
 
@@ -74,6 +82,50 @@ def put(load: Load, core: int, port: int, path: str, body: Path, headers: Mappin
     if heard.done != load.streams or heard.tokens != load.streams * load.tokens:
         raise RuntimeError(f"{load.name}: not every token arrived: {heard} {done.stderr}")
     return heard
+
+
+class OpenStreams:
+    """Streams that the load client has opened and reads: entered when each of them has begun. What is not heard to
+    its end is hung up; a context manager."""
+
+    WAITING = 50
+    """Streams that wait for their head at the same time: the server is kept busy, and no queue overflows."""
+
+    def __init__(
+        self, core: int, port: int, headers: Mapping[str, str], streams: int, most_s: float, *asked: str
+    ) -> None:
+        """`asked` are the client's options that say what each stream asks for; `most_s` bounds it all, in
+        seconds."""
+        self._core = core
+        self._streams = streams
+        self._command = [str(built("load")), "-p", str(port), *asked, *_headers(headers), "-o"]
+        self._command += ["-n", str(streams), "-w", str(self.WAITING), "-D", str(most_s)]
+
+    def __enter__(self) -> Self:
+        with on_core(self._core):
+            self._client = subprocess.Popen(
+                self._command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            )
+        assert self._client.stdout is not None
+        told = self._client.stdout.readline()
+        if json.loads(told or "{}") != {"begun": self._streams}:
+            self._client.terminate()
+            raise RuntimeError(f"not every stream began: {told} {self._client.communicate()[1]}")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._client.terminate()
+        self._client.communicate()
+
+    def hear(self, tokens: int) -> Heard:
+        """Waits for the end of every stream, each of which has `tokens` tokens."""
+        told, problem = self._client.communicate()
+        heard = Heard(**json.loads(told))
+        if heard.done != self._streams or heard.tokens != self._streams * tokens:
+            raise RuntimeError(f"not every token arrived: {heard} {problem}")
+        return heard
 
 
 def _headers(headers: Mapping[str, str]) -> Sequence[str]:

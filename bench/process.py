@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,6 +16,8 @@ from types import TracebackType
 from typing import Self
 
 START_S = 60
+SETTLE_S = 0.3
+"""Seconds after a load in which a server may finish what belongs to it, such as saving."""
 _SCHEDULER_CLOCK = 2
 
 
@@ -32,6 +36,23 @@ def on_core(core: int) -> Iterator[None]:
         yield
     finally:
         os.sched_setaffinity(0, before)
+
+
+def most_open_files() -> int:
+    """How many files a process of ours may open at best: the hard limit."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    return sys.maxsize if hard == resource.RLIM_INFINITY else hard
+
+
+@contextmanager
+def open_files(most: int) -> Iterator[None]:
+    """Children that are started in here may open at least `most` files each."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def free_port() -> int:
@@ -54,7 +75,7 @@ class PinnedProcess:
     ) -> None:
         self._command = command
         self._core = core
-        self._port = port
+        self.port = port
         self._log = log
         self._environment = environment
         self._folder = folder
@@ -93,11 +114,17 @@ class PinnedProcess:
         assert self._process is not None
         return sum(time.clock_gettime((~pid << 3) | _SCHEDULER_CLOCK) for pid in _family(self._process.pid))
 
+    def memory_kib(self) -> int:
+        """What the process and its children hold, each page that they share counted once (proportional set size,
+        see proc_pid_smaps(5)). What the kernel keeps for their sockets is not in it."""
+        assert self._process is not None
+        return sum(_pss_kib(pid) for pid in _family(self._process.pid))
+
     def _wait_until_it_listens(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + START_S
         while True:
             try:
-                socket.create_connection(("127.0.0.1", self._port), 1).close()
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
             except OSError:
                 if process.poll() is not None or time.monotonic() > deadline:
                     raise RuntimeError(
@@ -106,6 +133,11 @@ class PinnedProcess:
                 time.sleep(0.05)
             else:
                 return
+
+
+def _pss_kib(pid: int) -> int:
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("Pss:")).split()[1])
 
 
 def _family(pid: int) -> Iterator[int]:

@@ -1,4 +1,4 @@
-"""The rounds: every load on every server in turn, so that a busy minute of the machine hits all of them."""
+"""The relay's rounds: every load on every server in turn, so that a busy minute of the machine hits all of them."""
 
 from __future__ import annotations
 
@@ -9,13 +9,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.build import built
 from bench.contender import Contender
 from bench.load import Heard, Load, put
-from bench.process import PinnedProcess, cores, free_port
+from bench.process import SETTLE_S, PinnedProcess, cores
+from bench.upstream import Upstream
 
-SETTLE_S = 0.3
-"""Seconds after a load in which a server may finish what belongs to it, such as saving."""
 DIRECT = "no server"
 
 
@@ -56,52 +54,41 @@ class Bench:
         self._contenders = contenders
         self._loads = loads
         self._server_core, self._tools_core = cores()
-        self._upstream_port = free_port()
+        self._upstream = Upstream(folder, self._tools_core, loads)
 
     def run(self, rounds: int) -> list[Result]:
         with ExitStack() as stack:
-            upstream = stack.enter_context(self._upstream())
+            stack.enter_context(self._upstream)
             servers = [(each, stack.enter_context(each.process())) for each in self._build()]
-            for contender, _ in servers:
-                contender.prepare()
-            self._warm_up(servers, upstream)
+            self._warm_up(servers)
             return [
-                self._measure(number, load, contender, process, upstream)
+                self._measure(number, load, contender, process)
                 for number in range(1, rounds + 1)
                 for load in self._loads
                 for contender, process in [(None, None), *servers]
             ]
 
-    def _upstream(self) -> PinnedProcess:
-        command = [str(built("upstream")), str(self._upstream_port), *(load.model for load in self._loads)]
-        return PinnedProcess(command, self._tools_core, self._upstream_port, self._folder / "upstream.log")
-
     def _build(self) -> list[Contender]:
         return [
-            each(self._folder, self._server_core, self._upstream_port, self._loads)
+            each(self._folder, self._server_core, self._upstream.port, self._loads)
             for each in self._contenders
         ]
 
-    def _warm_up(self, servers: Sequence[tuple[Contender, PinnedProcess]], upstream: PinnedProcess) -> None:
+    def _warm_up(self, servers: Sequence[tuple[Contender, PinnedProcess]]) -> None:
         short = min(self._loads, key=lambda load: load.tokens)
         for contender, process in servers:
-            self._measure(0, short, contender, process, upstream)
+            self._measure(0, short, contender, process)
 
     def _measure(
-        self,
-        number: int,
-        load: Load,
-        contender: Contender | None,
-        process: PinnedProcess | None,
-        upstream: PinnedProcess,
+        self, number: int, load: Load, contender: Contender | None, process: PinnedProcess | None
     ) -> Result:
         name = contender.name if contender else DIRECT
         sys.stderr.write(f"round {number}: {load.name}: {name}\n")
-        server_before, upstream_before = process.cpu_s() if process else 0.0, upstream.cpu_s()
+        server_before, upstream_before = process.cpu_s() if process else 0.0, self._upstream.cpu_s()
         heard = self._put(load, contender)
         time.sleep(SETTLE_S)
         server_cpu_s = process.cpu_s() - server_before if process else 0.0
-        return Result(number, name, load, heard, server_cpu_s, upstream.cpu_s() - upstream_before)
+        return Result(number, name, load, heard, server_cpu_s, self._upstream.cpu_s() - upstream_before)
 
     def _put(self, load: Load, contender: Contender | None) -> Heard:
         if contender is not None:
@@ -109,4 +96,4 @@ class Bench:
             return put(load, self._tools_core, port, path, contender.body_file(load), headers)
         body = self._folder / f"direct-{load.model}.json"
         body.write_text(f'{{"model":"{load.model}","stream":true}}', "utf-8")
-        return put(load, self._tools_core, self._upstream_port, "/v1/chat/completions", body, {})
+        return put(load, self._tools_core, self._upstream.port, "/v1/chat/completions", body, {})

@@ -2,13 +2,15 @@
 //
 //     upstream PORT [MODEL ...]            listens on the loopback; GET /v1/models lists the names given
 //
-// A request's model name says how it is answered: mock-n<tokens>-g<gap ms>-t<ms to the first token>-b<batch>
+// A request's model name says how it is answered: mock-n<tokens>-g<gap ms>-t<ms to the first token>-b<batch>-w<waits>
 //     mock-n500-g20-t0       500 tokens, one each 20 ms
+//     mock-n500-g20-w1       the same, but silent until the next GET /release, whatever -t says
 //     mock-n20000-g0-t0      20000 tokens as fast as the reader takes them, `batch` (1) of them in one send
 //
 // A token's text is "@hhhhhhhh ": the microseconds of CLOCK_MONOTONIC, modulo 2^32, at the moment of sending. A
 // client on the same machine knows from it how long the token travelled.
 //
+// GET /release lets all who wait begin, one after the other within a gap, so that their tokens do not come in bursts.
 // GET /stats answers what happened since the last GET /reset.
 
 #define _GNU_SOURCE
@@ -52,6 +54,7 @@ static const char CHUNK_START[] = "data: {\"id\":\"chatcmpl-mock0000000000000000
                                   "\"object\":\"chat.completion.chunk\",\"created\":1790000000,\"model\":\"%s\","
                                   "\"system_fingerprint\":\"fp_mock\",\"choices\":[";
 enum { TOKEN_LENGTH = 10 };
+static const uint64_t NEVER_US = UINT64_MAX;  // when those that wait for their release are due
 
 static int poller;
 static char **models;
@@ -128,6 +131,16 @@ static void leave_schedule(Connection *connection) {
     place(schedule[scheduled], index);
     move_forward(index);
     move_back(index);
+}
+
+// Those that wait are due from now on, spread over one gap.
+static void release_all(void) {
+    uint64_t now = now_us(), waiting = 0, released = 0;
+    for (int i = 0; i < scheduled; i++) waiting += schedule[i]->due_us == NEVER_US;
+    for (int i = 0; i < scheduled; i++)
+        if (schedule[i]->due_us == NEVER_US)
+            schedule[i]->due_us = now + schedule[i]->gap_us * released++ / waiting;
+    for (int i = scheduled / 2; i-- > 0;) move_back(i);
 }
 
 // --- sending ------------------------------------------------------------------------------------------------------
@@ -279,17 +292,18 @@ static void prepare_token(Connection *connection) {
 
 static void begin_stream(Connection *connection) {
     double first_ms = option(connection->model, 't', 0);
+    bool waits = option(connection->model, 'w', 0) > 0;
     connection->tokens = (uint32_t)option(connection->model, 'n', 100);
     connection->gap_us = (uint64_t)(option(connection->model, 'g', 0) * 1000);
     connection->batch = (int)option(connection->model, 'b', 1);
     if (connection->batch < 1) connection->batch = 1;
     connection->sent = 0;
     connection->streaming = true;
-    connection->head_sent = first_ms > 0;
+    connection->head_sent = waits || first_ms > 0;
     if (connection->head_sent) append(&connection->out, STREAM_HEAD, sizeof STREAM_HEAD - 1);
     prepare_token(connection);
     stats.open++;
-    connection->due_us = now_us() + (uint64_t)(first_ms * 1000);
+    connection->due_us = waits ? NEVER_US : now_us() + (uint64_t)(first_ms * 1000);
     enter_schedule(connection);
 }
 
@@ -310,6 +324,9 @@ static void route(Connection *connection, const char *head, const char *body) {
     stats.requests++;
     if (!strncmp(head, "GET /stats", 10)) {
         answer_stats(connection);
+    } else if (!strncmp(head, "GET /release", 12)) {
+        release_all();
+        answer(connection, "200 OK", "{}");
     } else if (!strncmp(head, "GET /reset", 10)) {
         uint64_t open = stats.open;
         memset(&stats, 0, sizeof stats);
@@ -427,7 +444,7 @@ static void stream_to(Connection *connection, uint64_t now) {
 }
 
 static int wait_us(void) {
-    if (!scheduled) return -1;
+    if (!scheduled || schedule[0]->due_us == NEVER_US) return -1;
     uint64_t now = now_us();
     return schedule[0]->due_us > now ? (int)(schedule[0]->due_us - now) : 0;
 }

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
+import sys
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -13,24 +15,24 @@ from typing import Any
 
 import pytest
 
-from bench.build import built
-from bench.load import Load, put
+from bench import valkey
+from bench.load import Load, OpenStreams, put
 from bench.process import PinnedProcess, cores, free_port
+from bench.upstream import Upstream
 
 pytestmark = pytest.mark.skipif(not shutil.which(os.environ.get("CC", "cc")), reason="no C compiler")
 CORE = cores()[-1]
 
 
 @pytest.fixture
-def port() -> int:
-    return free_port()
+def upstream(tmp_path: Path) -> Iterator[Upstream]:
+    with Upstream(tmp_path, CORE, [Load("three", streams=1, at_once=1, tokens=3)]) as running:
+        yield running
 
 
 @pytest.fixture
-def upstream(port: int, tmp_path: Path) -> Iterator[PinnedProcess]:
-    command = [str(built("upstream")), str(port), "mock-n3-g0-t0"]
-    with PinnedProcess(command, CORE, port, tmp_path / "upstream.log") as running:
-        yield running
+def port(upstream: Upstream) -> int:
+    return upstream.port
 
 
 def ask(port: int, path: str, body: dict[str, object] | None = None) -> str:
@@ -45,7 +47,6 @@ def events(text: str) -> list[Any]:
     return [json.loads(event.removeprefix("data: ")) for event in text.split("\n\n")[:-2]]
 
 
-@pytest.mark.usefixtures("upstream")
 def test_upstream_speaks_as_openai_does(port: int) -> None:
     assert json.loads(ask(port, "/v1/models"))["data"][0]["id"] == "mock-n3-g0-t0"
 
@@ -58,7 +59,53 @@ def test_upstream_speaks_as_openai_does(port: int) -> None:
     assert usage["usage"]["completion_tokens"] == 3
 
 
-@pytest.mark.usefixtures("upstream")
+def test_what_is_held_begins_when_it_is_released(upstream: Upstream, tmp_path: Path) -> None:
+    load = Load("held", streams=3, at_once=3, tokens=4, held=True)
+    body = tmp_path / "body.json"
+    body.write_text(json.dumps({"model": load.model, "stream": True}))
+    asked = ["-u", "/v1/chat/completions", "-d", str(body)]
+
+    with OpenStreams(CORE, upstream.port, {}, load.streams, 60, *asked) as streams:
+        assert (upstream.stats()["open"], upstream.stats()["tokens"]) == (3, 0)
+        upstream.release()
+        heard = streams.hear(load.tokens)
+
+    assert (heard.done, heard.tokens) == (3, 12)
+    upstream.wait_for_open(0)
+
+
+def test_streams_that_are_not_heard_to_their_end_are_hung_up(upstream: Upstream, tmp_path: Path) -> None:
+    load = Load("silent", streams=OpenStreams.WAITING + 10, at_once=1, tokens=1, held=True)
+    body = tmp_path / "body.json"
+    body.write_text(json.dumps({"model": load.model, "stream": True}))
+    asked = ["-u", "/v1/chat/completions", "-d", str(body)]
+
+    with OpenStreams(CORE, upstream.port, {}, load.streams, 60, *asked):
+        upstream.wait_for_open(load.streams)
+
+    upstream.wait_for_open(0)
+    assert upstream.stats()["aborted"] == load.streams
+
+
+def test_each_path_of_a_list_is_asked_for_in_turn(upstream: Upstream, tmp_path: Path) -> None:
+    paths = tmp_path / "paths"
+    paths.write_text("/v1/models\n/stats\n/v1/models")
+
+    with OpenStreams(CORE, upstream.port, {}, 6, 60, "-l", str(paths)) as streams:
+        heard = streams.hear(0)
+
+    assert heard.done == 6
+    assert upstream.stats()["requests"] == 7
+
+
+def test_streams_that_do_not_begin_are_an_error(upstream: Upstream, tmp_path: Path) -> None:
+    paths = tmp_path / "paths"
+    paths.write_text("/v1/models\n/nowhere")
+
+    with pytest.raises(RuntimeError, match="404"):
+        OpenStreams(CORE, upstream.port, {}, 2, 60, "-l", str(paths)).__enter__()
+
+
 def test_the_load_client_counts_every_token(port: int, tmp_path: Path) -> None:
     load = Load("many small pieces", streams=7, at_once=3, tokens=5000)
     body = tmp_path / "body.json"
@@ -71,7 +118,6 @@ def test_the_load_client_counts_every_token(port: int, tmp_path: Path) -> None:
     assert 0 <= heard.delay_p50_ms <= heard.delay_p99_ms
 
 
-@pytest.mark.usefixtures("upstream")
 def test_an_answer_that_is_no_stream_is_an_error(port: int, tmp_path: Path) -> None:
     body = tmp_path / "body.json"
     body.write_text("{}")
@@ -87,3 +133,42 @@ def test_cpu_is_the_processes_own(upstream: PinnedProcess, port: int) -> None:
     ask(port, "/v1/chat/completions", {"model": "mock-n50000-g0-t0", "stream": True})
 
     assert upstream.cpu_s() - before > idle
+
+
+GROWING = """
+import socket, sys
+listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+kept = []
+while True:
+    line = listener.accept()[0]
+    if line.recv(1):
+        kept.append(bytearray(b"x" * 50_000_000))
+        line.send(b"x")
+    line.close()
+"""
+
+
+def test_memory_is_what_the_process_holds(tmp_path: Path) -> None:
+    port = free_port()
+    with PinnedProcess([sys.executable, "-c", GROWING, str(port)], CORE, port, tmp_path / "log") as process:
+        before = process.memory_kib()
+        with socket.create_connection(("127.0.0.1", port), 20) as line:
+            line.sendall(b"x")
+            assert line.recv(1) == b"x"
+
+        grown = (process.memory_kib() - before) * 1024
+        assert 50_000_000 <= grown < 60_000_000
+
+
+def test_valkey_counts_the_commands_of_others(tmp_path: Path) -> None:
+    program = valkey.program()
+    assert program, valkey.MISSING
+
+    with valkey.Valkey(program, CORE, tmp_path) as running:
+        before = running.commands()
+        with socket.create_connection(("127.0.0.1", running.port), 20) as line:
+            for _ in range(3):
+                line.sendall(b"PING\r\n")
+                assert line.recv(100) == b"+PONG\r\n"
+
+        assert running.commands() - before == 3
