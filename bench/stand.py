@@ -1,0 +1,50 @@
+"""What chatapp stands on when it is measured alone: upstream on the tools' core, the server's core for itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from bench.api import Api
+from bench.contender import Chatapp
+from bench.load import Load
+from bench.process import cores
+from bench.upstream import Upstream
+
+ONE_TOKEN = Load("one token", streams=1, at_once=1, tokens=1)
+_WARM_UP_TURNS = 20
+
+
+class Stand:
+    """Upstream for `loads`, running; a context manager."""
+
+    def __init__(self, folder: Path, loads: Sequence[Load]) -> None:
+        self.server_core, self.tools_core = cores()
+        self.folder = folder
+        self.folder.mkdir(exist_ok=True)
+        self._loads = [*loads, ONE_TOKEN]
+        self.upstream = Upstream(folder, self.tools_core, self._loads)
+
+    def __enter__(self) -> Self:
+        self.upstream.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.upstream.__exit__(kind, error, trace)
+
+    def chatapp(self, name: str, settings: Mapping[str, str] | None = None) -> Chatapp:
+        """A chatapp with data of its own, not started yet."""
+        folder = self.folder / name
+        folder.mkdir()
+        return Chatapp(folder, self.server_core, self.upstream.port, self._loads, settings)
+
+
+def warm_up(chatapp: Chatapp) -> None:
+    """What a process does for the first time only is done after this."""
+    with Api(chatapp.port, chatapp.headers) as api:
+        for _ in range(_WARM_UP_TURNS):
+            api.hear(api.start_turn(ONE_TOKEN))
