@@ -38,7 +38,7 @@ lock: ## compile requirements*.txt anew
 	@$(LOCK) requirements-test.in -o requirements-test.txt
 	@$(LOCK) deploy/local-model-requirements.in -o deploy/local-model-requirements.txt
 
-bench: install ## measure what a token costs beside nginx and a plain view (BENCH="--rounds 5")
+bench: install ## measure what tokens, readers, Redis, idle streams and long conversations cost (BENCH="--scenarios idle")
 	@$(BIN)/python -m bench $(BENCH)
 
 screenshot: install-test ## take the README's picture anew

@@ -1,1 +1,2 @@
-"""What a relayed token costs: this product beside nginx and a plain Flask view. Run it with `make bench`."""
+"""What the product costs: a token beside nginx and a plain Flask view, further readers, the log in Redis, an idle
+stream, a long conversation. Run it with `make bench`."""

@@ -29,7 +29,7 @@ def test_every_load_runs_on_every_server(tmp_path: Path) -> None:
     assert all(result.heard.tokens == result.load.streams * result.load.tokens for result in results)
     assert all(result.server_cpu_s > 0 for result in results if result.server != DIRECT)
 
-    text = report(results, 1)
+    text = report(results)
     for load in TINY:
         assert f"### {load.name}" in text
     for each in CONTENDERS:

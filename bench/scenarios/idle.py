@@ -1,0 +1,168 @@
+"""What an open stream holds while nothing happens on it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bench.api import Api
+from bench.contender import Chatapp
+from bench.load import Load, OpenStreams
+from bench.process import PinnedProcess, most_open_files, open_files
+from bench.stand import Stand, warm_up
+from bench.table import mark, share, spread, table
+
+MOST_KIB = 60
+SPARE_FILES = 200
+"""What a process opens beside its streams, amply: libraries, the database, what it listens on."""
+SILENT = Load("silence", streams=1, at_once=1, tokens=1, held=True)
+_MOST_S = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """So many open streams: each of a turn of its own, or all of them readers of one turn."""
+
+    streams: int
+    turns: int
+
+    @property
+    def name(self) -> str:
+        return "one turn for all" if self.turns == 1 else "a turn for each"
+
+    @property
+    def files(self) -> int:
+        """What the server has to open: a socket for each stream, and one towards upstream for each turn."""
+        return self.streams + self.turns + SPARE_FILES
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The crowds, and the milliseconds of silence after which each stream is sent a heartbeat."""
+
+    crowds: Sequence[Crowd]
+    heartbeat_ms: int = 10_000
+
+
+FULL = Plan([Crowd(1000, 1000), Crowd(1000, 1), Crowd(5000, 5000), Crowd(5000, 1)])
+TINY = Plan([Crowd(20, 20), Crowd(20, 1)], heartbeat_ms=300)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One crowd in one round, on a server started for it."""
+
+    round: int
+    crowd: Crowd
+    before_kib: int
+    after_kib: int
+    idle_share: float
+
+    @property
+    def kib_per_stream(self) -> float:
+        return (self.after_kib - self.before_kib) / self.crowd.streams
+
+
+def section(folder: Path, rounds: int, *, tiny: bool = False, files: int | None = None) -> str:
+    """`files` is how many a process may open, where that is not the system's own limit."""
+    files = files or most_open_files()
+    plan = TINY if tiny else FULL
+    possible = [crowd for crowd in plan.crowds if crowd.files <= files]
+    left_out = [_left_out(crowd, files) for crowd in plan.crowds if crowd not in possible]
+    return report(measure(folder, rounds, replace(plan, crowds=possible)), left_out)
+
+
+def _left_out(crowd: Crowd, files: int) -> str:
+    return (
+        f"Not measured: {crowd.streams:,} streams, {crowd.name}. The server would open {crowd.files:,} files, "
+        f"and the hard limit here is {files:,} (`ulimit -Hn`).\n"
+    )
+
+
+def measure(folder: Path, rounds: int, plan: Plan) -> list[Result]:
+    files = max((crowd.files for crowd in plan.crowds), default=0)
+    with open_files(files), Stand(folder, [SILENT]) as stand:
+        return [
+            _measure(stand, number, crowd, plan.heartbeat_ms)
+            for number in range(1, rounds + 1)
+            for crowd in plan.crowds
+        ]
+
+
+def _measure(stand: Stand, number: int, crowd: Crowd, heartbeat_ms: int) -> Result:
+    sys.stderr.write(f"round {number}: {crowd.streams} idle streams, {crowd.name}\n")
+    settings = {
+        "CHATAPP_CONNECTIONS": str(crowd.streams + SPARE_FILES),
+        "CHATAPP_STREAMS_PER_USER": str(crowd.streams + SPARE_FILES),
+        "CHATAPP_FIRST_TOKEN_S": "3600",
+        "OPENAI_SSE_HEARTBEAT_MS": str(heartbeat_ms),
+    }
+    chatapp = stand.chatapp(f"round-{number}-{crowd.streams}-of-{crowd.turns}", settings)
+    with chatapp.process() as process:  # a new one: what another crowd has left free would be used again
+        warm_up(chatapp)
+        before_kib = process.memory_kib()
+        with _opened(stand, chatapp, crowd):
+            stand.upstream.wait_for_open(crowd.turns)
+            idle_share = _idle_share(process, heartbeat_ms / 1000)
+            return Result(number, crowd, before_kib, process.memory_kib(), idle_share)
+
+
+def _opened(stand: Stand, chatapp: Chatapp, crowd: Crowd) -> OpenStreams:
+    if crowd.turns > 1:
+        asked = ["-u", chatapp.path, "-d", str(chatapp.body_file(SILENT))]
+    else:
+        listed = stand.folder / "paths"
+        with Api(chatapp.port, chatapp.headers) as api:
+            listed.write_text(api.start_turn(SILENT), "utf-8")
+        asked = ["-l", str(listed)]
+    return OpenStreams(stand.tools_core, chatapp.port, chatapp.headers, crowd.streams, _MOST_S, *asked)
+
+
+def _idle_share(process: PinnedProcess, heartbeat_s: float) -> float:
+    """Of a core, while each stream is sent its heartbeat."""
+    began, used_s = time.monotonic(), process.cpu_s()
+    time.sleep(heartbeat_s * 1.2)
+    return (process.cpu_s() - used_s) / (time.monotonic() - began)
+
+
+_HEADING = (
+    "## What an idle stream holds\n\n"
+    "Memory of the server (its proportional set size), with all streams open less with none, divided by them; what "
+    "the kernel keeps for their sockets is not in it. Upstream has accepted and keeps silent, and each stream has been "
+    "sent a heartbeat. A stream with a turn of its own holds that turn, its generation and a connection to upstream as "
+    "well; one that follows the same turn as all others holds itself alone.\n"
+)
+_HEAD = (
+    "open streams",
+    "turns",
+    "KiB per stream",
+    "server before, MiB",
+    "with all open, MiB",
+    "server's core",
+)
+
+
+def report(results: Sequence[Result], left_out: Sequence[str] = ()) -> str:
+    crowds = list(dict.fromkeys(result.crowd for result in results))
+    parts = [_HEADING, table(_HEAD, [_row(crowd, results) for crowd in crowds]), *left_out]
+    for crowd in crowds:
+        if crowd.turns > 1:
+            figures = [result.kib_per_stream for result in results if result.crowd == crowd]
+            promise = f"at most {MOST_KIB} KiB for each of {crowd.streams:,} idle streams"
+            parts.append(mark(promise, figures, MOST_KIB))
+    return "\n".join(parts)
+
+
+def _row(crowd: Crowd, results: Sequence[Result]) -> Sequence[str]:
+    own = [result for result in results if result.crowd == crowd]
+    return (
+        f"{crowd.streams:,}",
+        crowd.name,
+        spread(result.kib_per_stream for result in own),
+        spread(result.before_kib / 1024 for result in own),
+        spread(result.after_kib / 1024 for result in own),
+        share(result.idle_share for result in own),
+    )
