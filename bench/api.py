@@ -10,7 +10,8 @@ from typing import Self
 
 from bench.load import MESSAGE, Load
 
-_PATIENCE_S = 60
+_PATIENCE_S = 120
+"""The server listens before it has loaded the application: the first request waits for that."""
 
 
 class Api:

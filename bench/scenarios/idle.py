@@ -53,12 +53,14 @@ TINY = Plan([Crowd(20, 20), Crowd(20, 1)], heartbeat_ms=300)
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One crowd in one round, on a server started for it."""
+    """One crowd in one round, on a server started for it. `opening_s` is the CPU that opening all of them took, in
+    seconds; `idle_share` is of one core."""
 
     round: int
     crowd: Crowd
     before_kib: int
     after_kib: int
+    opening_s: float
     idle_share: float
 
     @property
@@ -103,11 +105,12 @@ def _measure(stand: Stand, number: int, crowd: Crowd, heartbeat_ms: int) -> Resu
     chatapp = stand.chatapp(f"round-{number}-{crowd.streams}-of-{crowd.turns}", settings)
     with chatapp.process() as process:  # a new one: what another crowd has left free would be used again
         warm_up(chatapp)
-        before_kib = process.memory_kib()
+        before_kib, before_s = process.memory_kib(), process.cpu_s()
         with _opened(stand, chatapp, crowd):
             stand.upstream.wait_for_open(crowd.turns)
+            opening_s = process.cpu_s() - before_s
             idle_share = _idle_share(process, heartbeat_ms / 1000)
-            return Result(number, crowd, before_kib, process.memory_kib(), idle_share)
+            return Result(number, crowd, before_kib, process.memory_kib(), opening_s, idle_share)
 
 
 def _opened(stand: Stand, chatapp: Chatapp, crowd: Crowd) -> OpenStreams:
@@ -122,7 +125,7 @@ def _opened(stand: Stand, chatapp: Chatapp, crowd: Crowd) -> OpenStreams:
 
 
 def _idle_share(process: PinnedProcess, heartbeat_s: float) -> float:
-    """Of a core, while each stream is sent its heartbeat."""
+    """What the server uses of its core while each stream is sent a heartbeat."""
     began, used_s = time.monotonic(), process.cpu_s()
     time.sleep(heartbeat_s * 1.2)
     return (process.cpu_s() - used_s) / (time.monotonic() - began)
@@ -141,7 +144,8 @@ _HEAD = (
     "KiB per stream",
     "server before, MiB",
     "with all open, MiB",
-    "server's core",
+    "CPU ms to open one",
+    "server's core, idle",
 )
 
 
@@ -164,5 +168,6 @@ def _row(crowd: Crowd, results: Sequence[Result]) -> Sequence[str]:
         spread(result.kib_per_stream for result in own),
         spread(result.before_kib / 1024 for result in own),
         spread(result.after_kib / 1024 for result in own),
+        spread(result.opening_s / crowd.streams * 1000 for result in own),
         share(result.idle_share for result in own),
     )

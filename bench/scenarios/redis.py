@@ -90,9 +90,9 @@ UNHEEDED = (
 )
 _HEADING = (
     "## What the log in Redis costs\n\n"
-    "The same load as above, one reader for each stream, in the process that answers it. CPU is all that chatapp used, "
-    "divided by the tokens; Valkey shares the tools' core, and its own CPU and the commands that it was given stand "
-    "beside it.\n"
+    "The paced load of the relay: one reader for each stream, in the process that answers it. CPU is all that chatapp "
+    "used, divided by the tokens; Valkey shares the tools' core, and its own CPU and the commands that it was given "
+    "stand beside it.\n"
 )
 _HEAD = (
     "log",

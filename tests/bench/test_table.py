@@ -32,7 +32,9 @@ def test_a_mark_is_kept_or_missed_by_the_median() -> None:
 def test_a_second_reader_is_compared_with_one_reader_of_the_same_round() -> None:
     reply = Load("a turn", streams=1, at_once=1, tokens=TOKENS, gap_ms=20)
     results = [
-        readers.Result(number, Audience(1, each), reply, heard(TOKENS * each, each), 0.01 * each, server_s, 0.1)
+        readers.Result(
+            number, Audience(1, each), reply, heard(TOKENS * each, each), 0.01 * each, server_s, 0.1
+        )
         for number, each, server_s in [(1, 1, 0.1), (1, 2, 0.12), (2, 1, 0.2), (2, 2, 0.24)]
     ]
 
@@ -68,11 +70,11 @@ def test_there_is_no_mark_for_a_redis_that_is_not_used() -> None:
 
 
 def test_the_memory_of_a_stream_is_what_all_have_added() -> None:
-    results = [idle.Result(1, Crowd(1000, 1000), 100_000, 170_000, 0.02)]
+    results = [idle.Result(1, Crowd(1000, 1000), 102_400, 172_400, 3.0, 0.02)]
 
     text = idle.report(results)
 
-    assert "| 1,000 | a turn for each | 70.0 |" in text
+    assert "| 1,000 | a turn for each | 70.0 | 100 | 168 | 3.00 | 2% |" in text
     assert "Mark, missed: at most 60 KiB for each of 1,000 idle streams." in text
 
 
