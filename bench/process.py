@@ -115,10 +115,11 @@ class PinnedProcess:
         return sum(time.clock_gettime((~pid << 3) | _SCHEDULER_CLOCK) for pid in _family(self._process.pid))
 
     def memory_kib(self) -> int:
-        """What the process and its children hold, each page that they share counted once (proportional set size,
-        see proc_pid_smaps(5)). What the kernel keeps for their sockets is not in it."""
+        """What the process and its children hold, each page that they share counted once: the anonymous part of
+        their proportional set size (proc_pid_smaps(5)), because files are shared with whatever else runs here. What
+        the kernel keeps for their sockets is not in it."""
         assert self._process is not None
-        return sum(_pss_kib(pid) for pid in _family(self._process.pid))
+        return sum(_own_kib(pid) for pid in _family(self._process.pid))
 
     def _wait_until_it_listens(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + START_S
@@ -135,9 +136,9 @@ class PinnedProcess:
                 return
 
 
-def _pss_kib(pid: int) -> int:
+def _own_kib(pid: int) -> int:
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    return int(next(line for line in lines if line.startswith("Pss:")).split()[1])
+    return int(next(line for line in lines if line.startswith("Pss_Anon:")).split()[1])
 
 
 def _family(pid: int) -> Iterator[int]:

@@ -133,10 +133,10 @@ def _idle_share(process: PinnedProcess, heartbeat_s: float) -> float:
 
 _HEADING = (
     "## What an idle stream holds\n\n"
-    "Memory of the server (its proportional set size), with all streams open less with none, divided by them; what "
-    "the kernel keeps for their sockets is not in it. Upstream has accepted and keeps silent, and each stream has been "
-    "sent a heartbeat. A stream with a turn of its own holds that turn, its generation and a connection to upstream as "
-    "well; one that follows the same turn as all others holds itself alone.\n"
+    "Memory of the server (the anonymous part of its proportional set size), with all streams open less with none, "
+    "divided by them; what the kernel keeps for their sockets is not in it. Upstream has accepted and keeps silent, "
+    "and each stream has been sent a heartbeat. A stream with a turn of its own holds that turn, its generation and a "
+    "connection to upstream as well; one that follows the same turn as all others holds itself alone.\n"
 )
 _HEAD = (
     "open streams",
