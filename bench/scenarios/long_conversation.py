@@ -53,7 +53,8 @@ def section(folder: Path, rounds: int, *, tiny: bool = False) -> str:
 
 def measure(folder: Path, rounds: int, plan: Plan) -> list[Result]:
     with Stand(folder, []) as stand:
-        chatapp = stand.chatapp("chatapp")
+        # As many earlier messages are sent along as the short ones have: what is compared is the length alone.
+        chatapp = stand.chatapp("chatapp", {"CHATAPP_HISTORY_MESSAGES": str(plan.short)})
         process = chatapp.process()
         with chatapp.database() as database:
             # A short one is posted to once: it would not stay short.
@@ -89,7 +90,7 @@ _HEADING = (
     "## What a message costs in a long conversation\n\n"
     "One client posts a message, follows its turn to the end, and posts the next; the answer is one token long. CPU is "
     "all that the server used, both requests included. Each short conversation is posted to once, the long one each "
-    "time.\n"
+    "time; both send the same number of earlier messages along.\n"
 )
 _HEAD = ("messages before", "CPU ms per message", "× short", "ms per message", "server's core")
 
