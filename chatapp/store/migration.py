@@ -17,7 +17,7 @@ _FOLDER = Path(__file__).resolve().parents[2] / "migrations"
 def upgrade(database: Database) -> None:
     """Brings the database to the newest revision; does nothing when it is there."""
     config = _config()
-    with database.write() as connection:
+    with database.upgrade() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
+from sqlite3 import connect
 
 import gevent
 import pytest
@@ -19,6 +21,7 @@ from chatapp.store.base import Base, now
 from chatapp.store.database import Database, DatabaseUnavailable
 from chatapp.store.identifier import new_id
 from chatapp.store.migration import is_current, upgrade
+from tests.postgresql_server import PostgresqlServer
 
 MODELS = (account, conversation)
 PERSON = {"email": "a@example.org", "name": "A", "role": "user", "password_hash": "x"}
@@ -111,10 +114,62 @@ def test_a_lost_connection_is_replaced(postgresql_url: str) -> None:
     other.close()
 
 
-def test_a_query_that_takes_too_long_is_ended(postgresql_url: str) -> None:
-    database = Database(postgresql_url)
+def test_every_connection_has_the_statement_timeout(postgresql_url: str) -> None:
+    database = Database(postgresql_url, pool_size=3)
+    with ExitStack() as stack:
+        opened = [stack.enter_context(way()) for way in (database.read, database.write, database.read)]
+        for connection in opened:
+            assert connection.scalar(text("SHOW statement_timeout")) == "10s"
+    database.close()
+
+
+@pytest.mark.parametrize("way", ["read", "write"])
+def test_a_query_that_takes_too_long_is_ended(postgresql_url: str, way: str) -> None:
+    """By the server, which would work on long after whoever asked is gone; and its connection is free again."""
+    database = Database(postgresql_url, pool_size=1, statement_timeout_ms=200)
+    with pytest.raises(DatabaseUnavailable), getattr(database, way)() as connection:
+        connection.execute(text("SELECT pg_sleep(60)"))
+    assert database.connections_in_use == 0
+    with database.write() as connection:
+        sleeping = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()"
+        assert connection.scalar(text(sleeping)) == 0
+        connection.execute(insert(User).values(PERSON))
+    database.close()
+
+
+def test_an_upgrade_takes_as_long_as_it_needs(postgresql_url: str) -> None:
+    database = Database(postgresql_url, statement_timeout_ms=200, transaction_s=0.2)
+    with database.upgrade() as connection:
+        connection.execute(text("SELECT pg_sleep(0.5)"))
     with database.read() as connection:
-        assert connection.scalar(text("SHOW statement_timeout")) == "10s"
+        assert connection.scalar(text("SHOW statement_timeout")) == "200ms"
+    database.close()
+
+
+def _is_unavailable(database: Database) -> bool:
+    try:
+        database.check()
+    except DatabaseUnavailable:
+        return True
+    return False
+
+
+def test_a_server_that_says_nothing_is_given_up(
+    fragile_postgresql: PostgresqlServer, fragile_url: str
+) -> None:
+    """Frozen, it takes connections and questions and answers none: its own timeouts are frozen with it."""
+    database = Database(fragile_url, pool_size=2, transaction_s=0.5)
+    asking = []
+    with ExitStack() as stack:
+        with pytest.raises(DatabaseUnavailable), database.read() as connection:
+            connection.execute(text("SELECT 1"))
+            fragile_postgresql.freeze()
+            stack.callback(fragile_postgresql.thaw)
+            asking = [gevent.spawn(_is_unavailable, database) for _ in range(6)]
+            connection.execute(text("SELECT 1"))
+        assert all(each.get(timeout=20) for each in asking)
+    assert database.connections_in_use == 0
+    database.check()
     database.close()
 
 
@@ -158,6 +213,21 @@ def test_a_lock_that_is_never_released_is_an_error(sqlite_url: str) -> None:
     finally:
         locker.kill()
         locker.communicate()
+    database.close()
+
+
+def test_a_lock_on_the_whole_file_freezes_nobody(sqlite_url: str) -> None:
+    """Not even a new connection can be made then, and that too waits without holding up the rest."""
+    path = sqlite_url.removeprefix("sqlite:///")
+    holder = connect(path, isolation_level=None)
+    holder.execute("PRAGMA locking_mode = EXCLUSIVE")
+    holder.execute("BEGIN IMMEDIATE")
+    database = Database(sqlite_url)
+    checking = gevent.spawn(database.check)
+    gevent.sleep(0.1)  # the hub comes back here, where SQLite's own waiting would have kept it
+    assert not checking.ready()
+    holder.close()
+    checking.get(timeout=10)
     database.close()
 
 

