@@ -11,7 +11,7 @@ from gevent.lock import RLock
 
 from chatapp.config import Settings
 from chatapp.errors import ChatappError, Unavailable, UpstreamFailure
-from chatapp.store.database import Database
+from chatapp.store.database import Database, DatabaseUnavailable
 from chatapp.streaming.heartbeat import Heartbeat
 from chatapp.streaming.redis_logs import RedisLogs
 from chatapp.streaming.shared_logs import PrivateLogs, SharedLogs
@@ -56,6 +56,7 @@ class Answering:
         self._tickers: list[gevent.Greenlet[..., None]] = []
         self._opened = False
         self._opening = RLock()
+        self._failed_openings = 0
         self.upstream_ok = True
         self.heartbeat = Heartbeat(settings.heartbeat_ms / 1000)
 
@@ -99,16 +100,26 @@ class Answering:
         self.start()
         if self._opened:
             return
+        failed = self._failed_openings
         with self._opening:
+            if self._failed_openings != failed:
+                raise DatabaseUnavailable  # somebody tried in vain while we waited; we need not wait as long again
             if not self._opened:
-                self._owner.open()
-                self._recovery.run()
-                self._opened = True
+                self._open()
+
+    def _open(self) -> None:
+        try:
+            self._owner.open()
+            self._recovery.run()
+        except Unavailable:
+            self._failed_openings += 1
+            raise
+        self._opened = True
 
     @property
     def busy(self) -> bool:
-        """Whether a turn still runs in this process."""
-        return bool(self._running.running())
+        """Whether a turn still runs in this process, or has an end that could not be saved yet."""
+        return bool(self._running.unfinished())
 
     def drain(self) -> None:
         """Takes no new turns from now on."""
@@ -123,7 +134,7 @@ class Answering:
         for turn in self._running.running():
             turn.stop(interrupted(INTERRUPTED.failure()))
         patience_ends = time.monotonic() + _STOP_S
-        while self._running.running() and time.monotonic() < patience_ends:
+        while self._running.unfinished() and time.monotonic() < patience_ends:
             gevent.sleep(0.02)
         self.logs.close()
         gevent.killall(self._tickers)
@@ -160,7 +171,11 @@ class Answering:
         if self._opened:
             self._owner.renew()
             self._recovery.run()
+            self._recovery.end_forgotten(self._is_answered)
             self._running.forget_old()
+
+    def _is_answered(self, turn_id: str) -> bool:
+        return any(turn.id == turn_id for turn in self._running.unfinished())
 
     def _refresh_catalogue(self) -> None:
         try:

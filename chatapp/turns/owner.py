@@ -16,11 +16,13 @@ from typing import NamedTuple
 
 from sqlalchemy import delete, insert, select, update
 
+from chatapp.errors import Unavailable
 from chatapp.store.base import now
 from chatapp.store.conversation import Owner
 from chatapp.store.database import Database
 from chatapp.store.identifier import new_id
 from chatapp.streaming.subscriber import Clock
+from chatapp.telemetry.log import warn
 
 RENEW_S = 3
 LEASE_S = 10.0
@@ -36,6 +38,15 @@ class _Watched(NamedTuple):
     looked_at: float
 
 
+class DataUnavailable(Unavailable):
+    """The data folder cannot be written to."""
+
+    code = "DATA_UNAVAILABLE"
+
+    def __init__(self) -> None:
+        super().__init__("The server cannot write its data right now. Nothing was saved; please try again.")
+
+
 class ProcessOwner:
     """This process. `open` before the first turn, `renew` every RENEW_S seconds, `close` at the end."""
 
@@ -48,12 +59,21 @@ class ProcessOwner:
         self._seen: dict[str, _Watched] = {}
 
     def open(self) -> None:
-        """Takes the lock and writes the lease. May be called again when it did not come to an end."""
+        """Takes the lock and writes the lease. May be called again when it did not come to an end. Raises
+        DataUnavailable and DatabaseUnavailable."""
         if self._lock is None:
-            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._lock = os.open(self._path(self.id), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            fcntl.flock(self._lock, fcntl.LOCK_EX)
+            self._lock = self._take_lock()
         self.renew()
+
+    def _take_lock(self) -> int:
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            lock = os.open(self._path(self.id), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            warn("Data folder unavailable", reason=str(error))
+            raise DataUnavailable from error
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return lock
 
     def renew(self) -> None:
         """Says that this process lives, also to those who have taken it for dead."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from sqlalchemy import Connection, bindparam, exists, func, select, update
+from sqlalchemy import Connection, Executable, bindparam, exists, func, select, update
 
 from chatapp.store.base import now
 from chatapp.store.conversation import Conversation, Generation, Message, Turn
@@ -56,10 +56,12 @@ class GenerationEnd:
 
 @dataclass(frozen=True, slots=True)
 class TurnEnd:
-    """The end of a turn. `last_seq` is the number that `done` will have in its log."""
+    """The end of a turn. `last_seq` is the number that `done` will have in its log `log_id`, which is another one
+    when somebody else ends it."""
 
     turn_id: str
     session_id: str
+    log_id: str
     last_seq: int
 
 
@@ -85,8 +87,12 @@ _TOUCH = (
     .where(Conversation.session_id == bindparam("row"))
     .values(updated_at=bindparam("moment"))
 )
-_GENERATION = select(Generation.status, Generation.finish_reason).where(Generation.id == bindparam("row"))
-_TURN = select(Turn.status, Turn.owner_id, Turn.last_seq).where(Turn.id == bindparam("row"))
+_GENERATION = (
+    select(Generation.status, Generation.finish_reason, Message.content)
+    .join(Message, Message.generation_id == Generation.id)
+    .where(Generation.id == bindparam("row"))
+)
+_TURN = select(Turn.status, Turn.owner_id, Turn.log_id).where(Turn.id == bindparam("row"))
 _ASKED_TO_STOP = (
     select(Turn.id, Generation.id)
     .join(Generation, Generation.turn_id == Turn.id)
@@ -117,25 +123,13 @@ class TurnRecord:
             connection.execute(update(Message).where(shorter).values(content=text))
 
     def end(self, generation: GenerationEnd | None, turn: TurnEnd | None) -> None:
-        """Saves how a generation, its turn, or both ended. Raises TurnLost when somebody else did."""
+        """Saves how a generation, its turn, or both ended. What we have saved already stays: the answer to a commit
+        can be lost, and then nobody knows whether it went through. Raises TurnLost when somebody else did."""
         with self._database.write() as connection:
             if generation is not None:
                 _end_generation(connection, generation)
             if turn is not None:
                 self._end_turn(connection, turn)
-
-    def holds(self, generation: GenerationEnd | None, turn: TurnEnd | None) -> bool:
-        """Whether `end` with the same arguments was carried out, by this owner."""
-        with self._database.read() as connection:
-            if generation is not None:
-                saved = connection.execute(_GENERATION, {"row": generation.generation_id}).one_or_none()
-                wanted = (generation.columns["status"], generation.columns["finish_reason"])
-                if saved is None or tuple(saved) != wanted:
-                    return False
-            if turn is not None:
-                ended = connection.execute(_TURN, {"row": turn.turn_id}).one_or_none()
-                return ended is not None and tuple(ended) == ("ended", self._owner_id, turn.last_seq)
-        return True
 
     def asked_to_stop(self) -> list[tuple[str, str]]:
         """The turn and the generation of this owner's which somebody has asked, through another process, to
@@ -151,14 +145,22 @@ class TurnRecord:
         moment = now()
         mine = {"row": end.turn_id, "mine": self._owner_id, "moment": moment, "seq": end.last_seq}
         if not _matched(connection.execute(_END_TURN, mine)):
-            raise TurnLost
+            _demand(connection, _TURN, end.turn_id, ("ended", self._owner_id, end.log_id))
         connection.execute(_TOUCH, {"row": end.session_id, "moment": moment})
 
 
 def _end_generation(connection: Connection, end: GenerationEnd) -> None:
     if not _matched(connection.execute(_END_GENERATION, {"row": end.generation_id, **end.columns})):
-        raise TurnLost
+        ours = (end.columns["status"], end.columns["finish_reason"], end.text)
+        _demand(connection, _GENERATION, end.generation_id, ours)
     connection.execute(_TEXT, {"row": end.message_id, "text": end.text})
+
+
+def _demand(connection: Connection, query: Executable, row: str, ours: tuple[Any, ...]) -> None:
+    """Raises TurnLost unless the row is as we would have left it."""
+    saved = connection.execute(query, {"row": row}).one_or_none()
+    if saved is None or tuple(saved) != ours:
+        raise TurnLost
 
 
 def _matched(result: Any) -> int:

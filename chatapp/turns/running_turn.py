@@ -145,7 +145,7 @@ class RunningTurn:
     def _finish(self) -> None:
         """The end of the turn is committed, and the conversation free, before `done` is said."""
         endings = [each.ending for each in self.generations if each.ending]
-        if len(self.generations) > 1:
+        if len(self.generations) > 1 and not self.unsaved:  # or it ends when its last reply is saved
             self._commit_turn_end()
         if self.lost:
             return
@@ -181,12 +181,10 @@ class RunningTurn:
 
     def save_unsaved(self) -> None:
         """Tries again to save the endings of a finished turn that could not be saved when it ended. Raises
-        DatabaseUnavailable while that is still so."""
-        ends = [end for end in self.unsaved if end is not None]
+        DatabaseUnavailable while that is still so; all of it is tried again then."""
         try:
-            for end in ends:
+            for end in filter(None, self.unsaved):
                 self._record.end(end, None)
-                self.unsaved.remove(end)
             self._record.end(None, self._turn_end(0))
         except TurnLost:
             warn("Turn ended by another process", turn_id=self.id, request_id=self._request_id)
@@ -201,18 +199,10 @@ class RunningTurn:
                 return self._record.end(generation, turn)
             except Unavailable:
                 gevent.sleep(pause_s)
-                if self._is_saved(generation, turn):
-                    return None  # the commit went through, and its answer was lost
         return self._record.end(generation, turn)
 
-    def _is_saved(self, generation: GenerationEnd | None, turn: TurnEnd | None) -> bool:
-        try:
-            return self._record.holds(generation, turn)
-        except Unavailable:
-            return False
-
     def _turn_end(self, more: int) -> TurnEnd:
-        return TurnEnd(self.id, self.session_id, self.log.end + more)
+        return TurnEnd(self.id, self.session_id, self.log.id, self.log.end + more)
 
     def _generation_end(self, generation: RunningGeneration, ending: Ending) -> GenerationEnd:
         used, problem = generation.usage, ending.failure

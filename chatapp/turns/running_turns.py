@@ -30,6 +30,10 @@ class RunningTurns:
     def running(self) -> list[RunningTurn]:
         return [turn for turn in self if not turn.log.closed]
 
+    def unfinished(self) -> list[RunningTurn]:
+        """Those whose end is still to be said, or to be saved."""
+        return [turn for turn in self if turn.unsaved or not turn.log.closed]
+
     def generations(self) -> list[RunningGeneration]:
         """Every generation that has no ending yet."""
         return [each for turn in self.running() for each in turn.generations if each.ending is None]

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import time
 from contextlib import ExitStack
 from pathlib import Path
 from sqlite3 import connect
@@ -22,18 +19,10 @@ from chatapp.store.database import Database, DatabaseUnavailable
 from chatapp.store.identifier import new_id
 from chatapp.store.migration import is_current, upgrade
 from tests.postgresql_server import PostgresqlServer
+from tests.sqlite_lock import SqliteLock
 
 MODELS = (account, conversation)
 PERSON = {"email": "a@example.org", "name": "A", "role": "user", "password_hash": "x"}
-
-HOLD_THE_LOCK = """
-import sqlite3, sys, time
-connection = sqlite3.connect(sys.argv[1], isolation_level=None)
-connection.execute("BEGIN IMMEDIATE")
-print("locked", flush=True)
-time.sleep(float(sys.argv[2]))
-connection.execute("COMMIT")
-"""
 
 
 def test_migrations_make_exactly_the_models(database: Database) -> None:
@@ -173,46 +162,33 @@ def test_a_server_that_says_nothing_is_given_up(
     database.close()
 
 
-def _locked_by_another_process(url: str, seconds: float) -> subprocess.Popen[str]:
-    path = url.removeprefix("sqlite:///")
-    process = subprocess.Popen(
-        [sys.executable, "-c", HOLD_THE_LOCK, path, str(seconds)], stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "locked\n"
-    return process
-
-
 def test_another_process_s_lock_freezes_nobody(sqlite_url: str) -> None:
     """A writer waits for the lock while everything else in this process goes on."""
-    database = Database(sqlite_url)
-    with _locked_by_another_process(sqlite_url, 1.0) as locker:
-        beats: list[float] = []
+    database = Database(sqlite_url, lock_wait_s=60)
+    with SqliteLock(sqlite_url) as lock:
+        beats = 0
 
         def beat() -> None:
-            while True:
-                beats.append(time.monotonic())
+            nonlocal beats
+            while beats < 20:
+                beats += 1
                 gevent.sleep(0.01)
+            lock.release()
 
         beating = gevent.spawn(beat)
         with database.write() as connection:
             connection.execute(insert(User).values(PERSON))
-        beating.kill()
-        locker.wait()
-    assert len(beats) > 20, "nothing else ran while the writer waited"
+            assert beats == 20, "the lock was let go after the last beat"
+        beating.join()
     database.close()
 
 
 def test_a_lock_that_is_never_released_is_an_error(sqlite_url: str) -> None:
     database = Database(sqlite_url, lock_wait_s=0.1)
-    locker = _locked_by_another_process(sqlite_url, 30)
-    try:
+    with SqliteLock(sqlite_url):
         with pytest.raises(DatabaseUnavailable), database.write() as connection:
             connection.execute(insert(User).values(PERSON))
         database.check()  # who only reads is not held up at all
-    finally:
-        locker.kill()
-        locker.communicate()
     database.close()
 
 

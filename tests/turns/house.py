@@ -12,7 +12,7 @@ import gevent
 
 from chatapp.accounts.account import Account, Accounts
 from chatapp.config import load_settings
-from chatapp.store.database import Database
+from chatapp.store.database import LOCK_WAIT_S, Database
 from chatapp.streaming.dialect import EVENTS
 from chatapp.streaming.position import Position
 from chatapp.streaming.subscriber import Subscriber
@@ -26,9 +26,18 @@ from tests.streaming.wire import Client, read
 
 
 class House:
-    """One process: `answering` and what tests ask of it. Several on one database stand for several processes."""
+    """One process: `answering` and what tests ask of it. Several on one database stand for several processes.
+    `lock_wait_s` is its patience for a lock of another on SQLite."""
 
-    def __init__(self, database_url: str, data: Path, base_url: str, **variables: str) -> None:
+    def __init__(
+        self,
+        database_url: str,
+        data: Path,
+        base_url: str,
+        *,
+        lock_wait_s: float = LOCK_WAIT_S,
+        **variables: str,
+    ) -> None:
         self.settings = load_settings(
             {
                 "CHATAPP_DATA": str(data),
@@ -39,7 +48,7 @@ class House:
                 **variables,
             }
         )
-        self.database = Database(database_url)
+        self.database = Database(database_url, lock_wait_s=lock_wait_s)
         self.answering = Answering(self.settings, self.database)
         self.conversations = Conversations(self.database)
         self.accounts = Accounts(self.database)
@@ -91,8 +100,10 @@ class House:
 
 
 @contextmanager
-def house(database_url: str, data: Path, base_url: str, **variables: str) -> Iterator[House]:
-    made = House(database_url, data, base_url, **variables)
+def house(
+    database_url: str, data: Path, base_url: str, *, lock_wait_s: float = LOCK_WAIT_S, **variables: str
+) -> Iterator[House]:
+    made = House(database_url, data, base_url, lock_wait_s=lock_wait_s, **variables)
     try:
         yield made
     finally:

@@ -4,8 +4,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from chatapp.store.database import Database
-from chatapp.turns.owner import LEASE_S, RENEW_S, ProcessOwner
+from chatapp.turns.owner import LEASE_S, RENEW_S, DataUnavailable, ProcessOwner
 
 HOLD = """
 import sys
@@ -92,3 +94,14 @@ def test_a_time_in_which_nobody_could_look_ends_no_lease(database: Database, tmp
 
 def test_an_owner_without_a_lease_is_dead(database: Database, tmp_path: Path) -> None:
     assert ProcessOwner(database, tmp_path).is_dead("0" * 32)
+
+
+def test_a_data_folder_that_cannot_be_written_to_is_told_as_such(database: Database, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.touch()
+    owner = ProcessOwner(database, folder)
+    with pytest.raises(DataUnavailable):
+        owner.open()
+    folder.unlink()
+    owner.open()
+    owner.close()

@@ -3,66 +3,145 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import gevent
-from sqlalchemy import create_engine, make_url, select, text
+import pytest
+from sqlalchemy import create_engine, make_url, select, text, update
+from sqlalchemy.exc import DataError
 
+from chatapp.store.base import now
 from chatapp.store.conversation import Turn
 from chatapp.store.database import Database, DatabaseUnavailable
 from chatapp.streaming.event_log import EventLog
 from chatapp.streaming.shared_logs import PrivateLogs
 from chatapp.turns.answering import Answering
 from chatapp.turns.record import GenerationEnd, TurnEnd, TurnRecord
+from chatapp.turns.recover import FORGOTTEN
 from chatapp.turns.running_turn import RunningTurn
 from chatapp.turns.saved_turn import SavedTurn
+from chatapp.turns.start import TurnRunning
 from chatapp.turns.turns_elsewhere import TurnsElsewhere
+from chatapp.turns.voice import SEEKER, Voice
 from chatapp.upstream.prices import Prices
+from tests.postgresql_server import PostgresqlServer
 from tests.scripted_upstream import STREAM_HEAD, End, ScriptedUpstream, Step, answer, chunk, delta
-from tests.turns.house import house, until
+from tests.sqlite_lock import SqliteLock
+from tests.turns.house import House, house, until
 
 HEAD_AND_A: list[Step] = [STREAM_HEAD, chunk(delta("a"))]
 
 
-class LossyRecord(TurnRecord):
-    """Commits the first end and loses the answer, as a connection does that breaks at the wrong moment."""
+class FatefulRecord(TurnRecord):
+    """Each end has the next fate: it is "saved"; or that, with the answer "lost", as a connection does that breaks at
+    the wrong moment; or the database is "away"; or it is "refused" for a reason that nobody foresaw."""
 
-    lost = False
+    def __init__(self, database: Database, owner_id: str, fates: list[str]) -> None:
+        super().__init__(database, owner_id)
+        self.fates = fates
 
     def end(self, generation: GenerationEnd | None, turn: TurnEnd | None) -> None:
-        super().end(generation, turn)
-        if not self.lost:
-            self.lost = True
+        fate = self.fates.pop(0)
+        if fate in ("saved", "lost"):
+            super().end(generation, turn)
+        if fate in ("lost", "away"):
             raise DatabaseUnavailable
+        if fate == "refused":
+            raise DataError("UPDATE", None, Exception("no"))
 
 
-def test_a_commit_whose_answer_is_lost_is_a_commit(database_url: str, tmp_path: Path) -> None:
+def _fated(here: House, *fates: str, voices: Sequence[Voice] = (SEEKER,)) -> RunningTurn:
+    """A turn that is answered as any other, and saved as fate wants it."""
+    _, begun = here.begin(voices=tuple(voices))
+    assert isinstance(begun, RunningTurn)
+    with here.database.read() as connection:
+        owner_id = connection.scalar(select(Turn.owner_id).where(Turn.id == begun.id)) or ""
+    record = FatefulRecord(here.database, owner_id, list(fates))
+    log, prices = EventLog(begun.log.id), Prices.load()
+    return RunningTurn(
+        begun.id, begun.session_id, "", "req", log, begun.generations, record, prices, bound=False
+    )
+
+
+@pytest.mark.parametrize("fates", [("lost", "saved"), ("away", "lost", "saved"), ("lost", "away", "saved")])
+def test_a_commit_whose_answer_is_lost_is_a_commit(
+    fates: tuple[str, ...], database_url: str, tmp_path: Path
+) -> None:
     with (
         ScriptedUpstream(answer("a")) as upstream,
         house(database_url, tmp_path / "data", upstream.base_url) as here,
     ):
-        _, begun = here.begin()
-        assert isinstance(begun, RunningTurn)
-        with here.database.read() as connection:
-            owner_id = connection.scalar(select(Turn.owner_id).where(Turn.id == begun.id)) or ""
-        record = LossyRecord(here.database, owner_id)
-        turn = RunningTurn(
-            begun.id,
-            begun.session_id,
-            "",
-            "req",
-            EventLog(),
-            begun.generations,
-            record,
-            Prices.load(),
-            bound=False,
-        )
+        turn = _fated(here, *fates)
         turn.start()
         client = here.read(turn)
-        assert record.lost
         assert client.names() == ["token", "usage", "done"]
         assert client.frames[-1].json() == {"finish_reason": "stop"}
         assert here.replies(turn.session_id)[0].status == "complete"
+
+
+@pytest.mark.parametrize(
+    "fates",
+    [
+        ("saved", "lost", "saved", "saved"),
+        ("lost", "saved", "away", "saved", "saved"),
+        ("away", "saved", "saved"),
+    ],
+)
+def test_what_could_not_be_saved_is_tried_until_all_of_it_is(
+    fates: tuple[str, ...], database_url: str, tmp_path: Path
+) -> None:
+    with (
+        ScriptedUpstream(answer("a")) as upstream,
+        house(database_url, tmp_path / "data", upstream.base_url) as here,
+    ):
+        turn = _fated(here, "refused", *fates)
+        turn.start()
+        client = here.read(turn)
+        assert client.names() == ["token", "usage", "failure", "done"]
+        assert client.frames[2].json()["code"] == "NOT_SAVED"
+        for _ in range(len(fates) - fates.count("saved")):
+            with pytest.raises(DatabaseUnavailable):
+                turn.save_unsaved()
+            assert turn.unsaved
+        turn.save_unsaved()
+        assert not turn.unsaved
+        reply = here.replies(turn.session_id)[0]
+        assert (reply.content, reply.status) == ("a", "complete")
+        assert here.say("next", session_id=turn.session_id)[1].names()[-1] == "done"
+
+
+def test_a_turn_does_not_end_before_its_last_reply_is_saved(database_url: str, tmp_path: Path) -> None:
+    """Or a process that dies in between would leave a reply that streams for ever."""
+    with (
+        ScriptedUpstream(answer("a")) as upstream,
+        house(database_url, tmp_path / "data", upstream.base_url) as here,
+    ):
+        voices = SEEKER, replace(SEEKER, key="explorer")
+        turn = _fated(here, "refused", "saved", "saved", "saved", voices=voices)
+        turn.start()
+        assert here.read(turn).frames[-1].json() == {"finish_reason": "stop"}
+        assert {each.status for each in here.replies(turn.session_id)} == {"streaming", "complete"}
+        with pytest.raises(TurnRunning):
+            here.say("next", session_id=turn.session_id)
+        turn.save_unsaved()
+        assert [each.status for each in here.replies(turn.session_id)] == ["complete", "complete"]
+        assert here.say("next", session_id=turn.session_id)[1].names()[-1] == "done"
+
+
+def test_a_process_that_ends_waits_for_what_is_not_saved(sqlite_url: str, tmp_path: Path) -> None:
+    with (
+        ScriptedUpstream(answer("a")) as upstream,
+        house(sqlite_url, tmp_path / "data", upstream.base_url) as here,
+    ):
+        turn, _ = here.say()
+        assert not here.answering.busy
+        turn.unsaved.append(None)
+        assert here.answering.busy
+        here.answering.stop()
+        assert not turn.unsaved
 
 
 def _read_only(url: str, state: str) -> None:
@@ -109,6 +188,76 @@ def test_many_first_requests_at_once_open_one_house(database_url: str, tmp_path:
         answering.ready()
         answering.stop()
         database.close()
+
+
+def test_many_who_find_the_database_locked_wait_together(sqlite_url: str, tmp_path: Path) -> None:
+    """Not one after the other, each with a patience of its own: the last of thirty would wait for minutes."""
+    with (
+        ScriptedUpstream(answer("a")) as upstream,
+        house(sqlite_url, tmp_path / "one", upstream.base_url) as here,
+    ):
+        database = Database(sqlite_url, lock_wait_s=1)
+        answering = Answering(here.settings, database)
+
+        def is_refused() -> bool:
+            with pytest.raises(DatabaseUnavailable):
+                answering.ready()
+            return True
+
+        with SqliteLock(sqlite_url):
+            callers = [gevent.spawn(is_refused) for _ in range(30)]
+            assert all(each.get(timeout=15) for each in callers)
+        answering.ready()
+        answering.stop()
+        database.close()
+
+
+def test_a_message_whose_commit_nobody_answered_does_not_block_its_conversation(
+    fragile_postgresql: PostgresqlServer, fragile_url: str, tmp_path: Path
+) -> None:
+    """PostgreSQL commits, waits for a standby that is not there, and loses the connection meanwhile."""
+    with (
+        ScriptedUpstream(answer("a")) as upstream,
+        house(fragile_url, tmp_path / "data", upstream.base_url) as here,
+    ):
+        user_id, session_id = here.account().id, here.say()[0].session_id
+        with _no_commit_is_answered(fragile_postgresql):
+            with pytest.raises(DatabaseUnavailable):
+                here.begin("lost", session_id=session_id, client_message_id="lost")
+        assert [row.content for row in here.conversations.messages(user_id, session_id, 9)][2:] == [
+            "lost",
+            "",
+        ]
+        with pytest.raises(TurnRunning):
+            here.begin("again", session_id=session_id)
+        with here.database.write() as connection:
+            connection.execute(update(Turn).values(created_at=now() - FORGOTTEN))
+        until(lambda: here.replies(session_id)[1].status == "interrupted")
+        assert here.say("again", session_id=session_id)[1].text() == "a"
+        repeated = here.follow(here.begin("lost", client_message_id="lost")[0].id)
+        assert here.read(repeated).frames[-2].json()["code"] == "INTERRUPTED"
+        assert len(upstream.requests) == 2
+
+
+@contextmanager
+def _no_commit_is_answered(server: PostgresqlServer) -> Iterator[None]:
+    """What is committed meanwhile is committed, and its connection broken."""
+    waiting = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+
+    def break_connections() -> None:
+        while True:
+            server.carry_out(waiting)
+            gevent.sleep(0.05)
+
+    server.carry_out("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+    server.stop()
+    server.start()
+    breaking = gevent.spawn(break_connections)
+    try:
+        yield
+    finally:
+        breaking.kill()
+        server.carry_out("ALTER SYSTEM RESET synchronous_standby_names", "SELECT pg_reload_conf()")
 
 
 def test_a_follower_has_time_to_begin(database_url: str, tmp_path: Path) -> None:
