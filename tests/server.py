@@ -36,7 +36,8 @@ class RunningServer:
             server.url, server.token
 
     `settings` are environment variables beside HOST, PORT and CHATAPP_DATA, which are set here; nothing of
-    the test's own environment reaches the server. `arguments` go to gunicorn and win over its file.
+    the test's own environment reaches the server. `arguments` go to gunicorn and win over its file. `within` is a
+    command that runs those that are put behind it: the server and all of the application's commands.
     A server that was stopped or killed can be started again: on the same port, with the same data.
     """
 
@@ -44,7 +45,11 @@ class RunningServer:
     password = "correct horse battery staple"
 
     def __init__(
-        self, folder: Path, settings: Mapping[str, str] | None = None, arguments: Sequence[str] = ()
+        self,
+        folder: Path,
+        settings: Mapping[str, str] | None = None,
+        arguments: Sequence[str] = (),
+        within: Sequence[str] = (),
     ) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -59,6 +64,7 @@ class RunningServer:
             **(settings or {}),
         }
         self._arguments = list(arguments)
+        self._within = list(within)
         self._process: subprocess.Popen[bytes] | None = None
         self._signed_up = False
 
@@ -77,7 +83,7 @@ class RunningServer:
         gunicorn = [sys.executable, "-m", "gunicorn", "-c", "deploy/gunicorn.conf.py"]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [*gunicorn, *self._arguments, "wsgi:app"],
+                [*self._within, *gunicorn, *self._arguments, "wsgi:app"],
                 cwd=ROOT,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
@@ -115,7 +121,7 @@ class RunningServer:
     def flask(self, *arguments: str) -> str:
         """What a command of the application prints."""
         done = subprocess.run(
-            [sys.executable, "-m", "flask", "--app", "wsgi", *arguments],
+            [*self._within, sys.executable, "-m", "flask", "--app", "wsgi", *arguments],
             cwd=ROOT,
             env=self.environment,
             stdin=subprocess.DEVNULL,
