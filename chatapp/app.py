@@ -45,8 +45,9 @@ COMMANDS = (
 )
 
 
-def create_app(settings: Settings | None = None) -> Flask:
-    """The application for these settings, by default the environment's. Nothing runs before it serves."""
+def create_app(settings: Settings | None = None, database: Database | None = None) -> Flask:
+    """The application for these settings, by default the environment's, on their database, or on one of another
+    patience. Nothing runs before it serves."""
     settings = settings or load_settings()
     configure_logging()
     app = Flask("chatapp", root_path=str(ROOT), static_folder="static", template_folder="templates")
@@ -57,14 +58,14 @@ def create_app(settings: Settings | None = None) -> Flask:
         WTF_CSRF_TIME_LIMIT=None,
         SEND_FILE_MAX_AGE_DEFAULT=300,
     )
-    app.extensions[EXTENSION] = parts = _parts(settings)
+    app.extensions[EXTENSION] = parts = _parts(settings, database)
     app.session_interface = RowSessions(parts.browser_sessions, settings.secret_key.get_secret_value())
     _init(app, settings)
     return app
 
 
-def _parts(settings: Settings) -> Services:
-    database = Database(settings.database_url.get_secret_value())
+def _parts(settings: Settings, database: Database | None) -> Services:
+    database = database or Database(settings.database_url.get_secret_value())
     return Services(
         settings=settings,
         database=database,

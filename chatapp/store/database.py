@@ -57,12 +57,15 @@ class Database:
         url: str,
         *,
         pool_size: int = 10,
+        pool_wait_s: float = POOL_WAIT_S,
         lock_wait_s: float = LOCK_WAIT_S,
         statement_timeout_ms: int = STATEMENT_TIMEOUT_MS,
         transaction_s: float = TRANSACTION_S,
     ) -> None:
-        """`lock_wait_s` is the patience, in seconds, for another process's lock on SQLite's one writer. On PostgreSQL
-        a statement is ended after `statement_timeout_ms`, and a transaction given up after `transaction_s`."""
+        """`pool_wait_s` and `lock_wait_s` are the patience, in seconds, for a free connection and for another
+        process's lock on SQLite's one writer. On PostgreSQL a statement is ended after `statement_timeout_ms`, and a
+        transaction given up after `transaction_s`."""
+        self._pool_wait_s = pool_wait_s
         self._lock_wait_s = lock_wait_s
         self._statement_timeout_ms = statement_timeout_ms
         self.on_sqlite = url.startswith("sqlite")
@@ -74,7 +77,11 @@ class Database:
         self._writing = writers.execution_options(**{_WRITES: True})
 
     def _engine(self, url: str, pool_size: int) -> Engine:
-        options: dict[str, Any] = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": POOL_WAIT_S}
+        options: dict[str, Any] = {
+            "pool_size": pool_size,
+            "max_overflow": 0,
+            "pool_timeout": self._pool_wait_s,
+        }
         options["hide_parameters"] = True  # errors reach the log, and parameters are what people wrote
         if self.on_sqlite:
             # SQLite's own waiting blocks the whole process and with it every stream; we wait in _unlocked instead.

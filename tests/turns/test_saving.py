@@ -10,6 +10,7 @@ from pathlib import Path
 
 import gevent
 import pytest
+from gevent.event import Event
 from sqlalchemy import create_engine, make_url, select, text, update
 from sqlalchemy.exc import DataError
 
@@ -142,6 +143,32 @@ def test_a_process_that_ends_waits_for_what_is_not_saved(sqlite_url: str, tmp_pa
         assert here.answering.busy
         here.answering.stop()
         assert not turn.unsaved
+
+
+def test_a_lock_that_outlasts_the_end_of_a_reply_is_told_and_made_good(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    rest = Event()
+    script: list[Step] = [*HEAD_AND_A, rest, chunk(delta("b")), chunk(delta("", "stop")), End.CLOSE]
+    with (
+        ScriptedUpstream(script) as upstream,
+        house(sqlite_url, tmp_path / "data", upstream.base_url, lock_wait_s=0.02) as here,
+    ):
+        turn = here.start()
+        until(lambda: here.replies(turn.session_id)[0].content == "a")
+        with SqliteLock(sqlite_url):
+            rest.set()
+            client = here.read(turn, timeout_s=30)
+            assert client.text() == "ab"
+            assert client.names() == ["token", "token", "usage", "failure", "done"]
+            assert client.frames[-2].json()["code"] == "NOT_SAVED"
+            assert client.frames[-1].json() == {"finish_reason": "error"}
+            reply = here.replies(turn.session_id)[0]
+            assert (reply.content, reply.status) == ("a", "streaming"), "it is not called saved before it is"
+        until(lambda: here.replies(turn.session_id)[0].status == "complete")
+        assert here.replies(turn.session_id)[0].content == "ab"
+        until(lambda: not turn.unsaved)
+        assert here.say("next", session_id=turn.session_id)[1].text() == "ab", "the conversation is free"
 
 
 def _read_only(url: str, state: str) -> None:

@@ -23,6 +23,7 @@ from chatapp.app import create_app
 from chatapp.config import load_settings
 from chatapp.store.account import User
 from chatapp.store.conversation import Conversation, Generation, Message, Turn
+from chatapp.store.database import Database
 from chatapp.store.identifier import new_id
 from chatapp.telemetry.log import configure_logging
 from chatapp.web.services import Services
@@ -43,12 +44,13 @@ def parts_of(app: Flask) -> Services:
 
 @pytest.fixture
 def make_app(sqlite_url: str, tmp_path: Path) -> Iterator[MakeApp]:
-    """Makes applications from environment variables; they are stopped at the end of the test."""
+    """Makes applications from environment variables, and perhaps on a database of their own patience; they are
+    stopped at the end of the test."""
     made: list[Flask] = []
 
-    def make(**variables: str) -> Flask:
+    def make(database: Database | None = None, **variables: str) -> Flask:
         given = {"CHATAPP_DATA": str(tmp_path / "data"), "DATABASE_URL": sqlite_url, **variables}
-        made.append(create_app(load_settings(given)))
+        made.append(create_app(load_settings(given), database))
         return made[-1]
 
     yield make

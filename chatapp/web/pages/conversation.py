@@ -28,7 +28,7 @@ from chatapp.web.streams.answer import HEADERS, followed
 _SIDEBAR = 50
 _MESSAGES = 100
 _HERE = Markup("<!-- answer -->")
-Answer = BaseResponse | tuple[str, int] | str
+Answer = BaseResponse | tuple[str, int, dict[str, str]] | str
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,8 @@ def _post(session_id: str | None) -> Answer:
 def _refused(session_id: str | None, draft: str, error: ChatappError) -> Answer:
     """The page again, with the sentence and what was written."""
     found = services().conversations.get(current_account().id, session_id) if session_id else None
-    return _page(found, draft=draft, form_error=error.message), error.status
+    headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, Unavailable) else {}
+    return _page(found, draft=draft, form_error=error.message), error.status, headers
 
 
 def _page(found: Any, *, running: FollowedTurn | None = None, **values: Any) -> str:
