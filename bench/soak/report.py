@@ -20,7 +20,7 @@ def _heading(result: Result) -> str:
     database = "PostgreSQL" if plan.postgresql else "SQLite"
     shared = "Valkey" if plan.redis else "no Redis"
     return (
-        f"## {plan.seconds / 60:g} minutes, {plan.streams} streams\n\n"
+        f"## {plan.seconds / 60:.3g} minutes, {plan.streams} streams\n\n"
         f"{plan.workers} workers, {database}, {shared}, {plan.users} users; answers of {plan.shortest_s:g} to "
         f"{plan.longest_s:g} s; kills for {plan.share:.0%} of the turns, cuts of {plan.share:.0%} of the open "
         f"streams in a second. {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}."

@@ -64,7 +64,7 @@ class Soak:
                 self._load(servers, began + self._plan.seconds)
             finally:
                 gevent.killall(beside)
-            self._ask_the_servers(servers)
+            self._look_back(servers)
             seconds = time.monotonic() - began
             return Result(self._plan, self._tally, seconds, self._gauges, time.process_time() - cpu_s)
 
@@ -104,8 +104,10 @@ class Soak:
                 f"{tally.reconnects} reconnects, faults: {dict(tally.faults) or 'none'}\n"
             )
 
-    def _ask_the_servers(self, servers: Servers) -> None:
-        """What upstream and the server's log have to say."""
+    def _look_back(self, servers: Servers) -> None:
+        """What the whole run has to say, and upstream, and the server's log."""
+        if self._tally.interrupted and not self._tally.kills:
+            self._tally.fault("replies were interrupted, and nobody was killed", str(self._tally.interrupted))
         if repeated := servers.upstream.repeated_calls():
             self._tally.fault("upstream was called twice for a reply", f"{repeated} times")
         for line in servers.server.log_text().splitlines():
