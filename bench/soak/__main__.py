@@ -21,7 +21,7 @@ from bench.soak.run import Soak  # noqa: E402
 
 def main() -> int:
     plan = _plan()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers end with us
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the servers end with us
     sys.stderr.write(f"seed {plan.seed}\n")
     folder = Path(tempfile.mkdtemp(prefix="chatapp-soak-"))
     try:

@@ -36,10 +36,18 @@ class Servers:
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
+        # What ends a server is noted before it starts: an interrupt may come while we wait for its first answer.
         with self._stack:
-            self.upstream = self._stack.enter_context(UpstreamProcess())
-            self.valkey = self._stack.enter_context(RunningValkey()) if self._plan.redis else None
-            self.server = self._stack.enter_context(RunningServer(self._folder, self._settings()))
+            self.upstream = UpstreamProcess()
+            self._stack.callback(self.upstream.stop)
+            self.upstream.start()
+            self.valkey = RunningValkey() if self._plan.redis else None
+            if self.valkey is not None:
+                self._stack.callback(self.valkey.kill)
+                self.valkey.start()
+            self.server = RunningServer(self._folder, self._settings())
+            self._stack.callback(self.server.stop)
+            self.server.start()
             self.tokens = _tokens(self.server, self._plan.users)
             self._stack = self._stack.pop_all()
         return self
@@ -67,9 +75,13 @@ class Servers:
 
 
 class UpstreamProcess:
-    """bench.soak.upstream, from its start to its end; a context manager."""
+    """bench.soak.upstream, in a process."""
 
-    def __enter__(self) -> Self:
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self.port = self.pid = 0
+
+    def start(self) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "bench.soak.upstream"],
             cwd=ROOT,
@@ -80,13 +92,11 @@ class UpstreamProcess:
         assert self._process.stdout is not None
         self.pid = self._process.pid
         self.port = int(self._process.stdout.readline())
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._process.kill()
-        self._process.communicate()
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.communicate()
 
     def repeated_calls(self) -> int:
         """How often it was asked again for an answer that it had been asked for before."""
