@@ -10,7 +10,11 @@ import gevent
 import pytest
 from gevent.event import Event
 
+from chatapp.streaming.event import token
+from chatapp.streaming.mirror import Mirror
+from chatapp.streaming.shared_logs import PrivateLogs
 from chatapp.turns.running_turn import RunningTurn
+from chatapp.turns.saved_turn import Look, SavedTurn
 from chatapp.turns.turns_elsewhere import TurnsElsewhere
 from tests.scripted_upstream import DONE, LAST_CHUNK, STREAM_HEAD, ScriptedUpstream, Step, chunk, delta
 from tests.turns.house import house, until
@@ -75,3 +79,42 @@ def test_who_lost_its_place_when_the_turn_had_just_ended_is_told_all_of_it(follo
     elsewhere.tick()
 
     assert followed.there.read(turn, "not a place").text() == "first second"
+
+
+class OneMirror(PrivateLogs):
+    """Logs of others that a test fills by hand."""
+
+    def __init__(self, log_id: str) -> None:
+        self.made = Mirror(log_id)
+
+    def mirror(self, log_id: str) -> Mirror | None:
+        return self.made
+
+
+def test_a_mirror_that_is_a_moment_behind_what_is_saved_is_kept(followed: Followed) -> None:
+    """Who saves and who looks may do so in the same second's moment, always."""
+    logs = OneMirror(followed.turn.log.id)
+    turn = SavedTurn(followed.there.database, logs, followed.turn.id)
+    for number in range(1, 10):
+        logs.made.take(number, [token("a")])
+        turn.watch(Look(logs.made.log.id, is_ended=False, length=number + 1))
+
+    assert turn.log is logs.made.log
+
+
+def test_a_mirror_that_comes_no_further_is_given_up(followed: Followed) -> None:
+    logs = OneMirror(followed.turn.log.id)
+    turn = SavedTurn(followed.there.database, logs, followed.turn.id)
+    for _ in range(3):
+        turn.watch(Look(logs.made.log.id, is_ended=False, length=1))
+
+    assert logs.made.log.successor is turn.log
+
+
+def test_a_mirror_that_does_not_learn_of_the_end_is_given_up(followed: Followed) -> None:
+    logs = OneMirror(followed.turn.log.id)
+    turn = SavedTurn(followed.there.database, logs, followed.turn.id)
+    for _ in range(3):
+        turn.watch(Look(logs.made.log.id, is_ended=True, length=0))
+
+    assert logs.made.log.successor is turn.log

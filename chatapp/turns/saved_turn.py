@@ -25,8 +25,8 @@ from chatapp.turns.turn_state import read_state, replay
 _BEGIN_S = 30.0
 """Seconds that a reader, the first or one that comes back, may take from asking for a turn to the first look at its
 log."""
-_BEHIND = 3
-"""Looks in a row at which a mirror lacks what is saved; then what fills it is not to be waited for."""
+_BEHIND = 2
+"""Looks in a row at which a mirror lacks what the look before saw; then what fills it is not to be waited for."""
 _MIRROR_AGAIN_S = 5.0
 _CATCH_UP_S = 1.0
 _LOG_LIFE = timedelta(minutes=5)
@@ -54,6 +54,7 @@ class SavedTurn:
         self._clock = clock
         self._asked_at = self._mirrored_at = clock()
         self._behind = 0
+        self._seen: Look | None = None
         self._state = read_state(database, turn_id)
         self._mirror = self._mirrored()
         self.log = self._mirror.log if self._mirror else self._saved_log()
@@ -105,7 +106,9 @@ class SavedTurn:
         if look is None:
             mirror.log.append(done("cancelled"))  # its conversation was removed, and with it the turn
             return
-        lacking = look.is_ended or look.length > mirror.length
+        # What has just been saved may still be on its way; what was saved a second ago may not.
+        seen, self._seen = self._seen, look
+        lacking = seen is not None and (seen.is_ended or seen.length > mirror.length)
         self._behind = self._behind + 1 if lacking else 0
         if mirror.broken or look.log_id != mirror.log.id or self._behind == _BEHIND:
             self.forsake()
@@ -156,7 +159,7 @@ class SavedTurn:
         if mirror.length < self._state.length:
             self._logs.release(mirror)
             return
-        self._mirror, self._behind = mirror, 0
+        self._mirror, self._behind, self._seen = mirror, 0, None
         self._go_on_in(mirror.log)
 
     def _saved_log(self) -> EventLog:
