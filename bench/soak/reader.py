@@ -15,6 +15,8 @@ from bench.soak.tally import Tally
 
 LATE_S = 120.0
 """Seconds after its nominal length at which an answer that has not ended never will."""
+STILL_S = 30.0
+"""Seconds of heartbeats alone; upstream is never silent for so long, and a killed worker's turns end before."""
 _BUSY = 503
 
 
@@ -30,6 +32,7 @@ class Reader:
         self._random = random
         self._tally = tally
         self._last_id = ""
+        self._heard_at = 0.0
         self._gives_up_at = time.monotonic() + 2 * answer.nominal_s + LATE_S
         tally.readers += 1
 
@@ -49,6 +52,7 @@ class Reader:
         """Reads one connection to its end, or to the moment `leave_at` of the monotonic clock: then it is cut off,
         sometimes in the middle of a frame. Raises one of BROKEN when the server has gone."""
         frames = FrameReader()
+        self._heard_at = time.monotonic()
         in_mid_frame = self._random.random() < 0.5
         while not self.finish_reason:
             wait_s = leave_at - time.monotonic()
@@ -64,6 +68,8 @@ class Reader:
                 self._take(frames.feed(piece[: self._random.randrange(len(piece))]))
                 return exchange.reset() if self._random.random() < 0.5 else exchange.close()
             self._take(frames.feed(piece))
+            if time.monotonic() - self._heard_at > STILL_S:
+                return self._tally.fault("a stream stood still", self._answer.message)
         return None
 
     def _read_answer(self, exchange: Exchange) -> None:
@@ -87,7 +93,8 @@ class Reader:
 
     def _take(self, frames: list[Frame]) -> None:
         for frame in frames:
-            self._last_id = frame.id or self._last_id
+            if frame.id:
+                self._last_id, self._heard_at = frame.id, time.monotonic()
             if frame.event == "token" and frame.id:  # one without an id is a failure's sentence
                 self.text += frame.data["text"]
                 self._tally.words += 1

@@ -42,6 +42,7 @@ def _load(result: Result) -> list[tuple[str, object]]:
         ("messages sent again", f"{tally.posted_again:,}"),
         ("workers killed", tally.kills),
         ("reloads", tally.reloads),
+        ("connections that gunicorn dropped at a reload", tally.dropped),
     ]
 
 

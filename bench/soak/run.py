@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import gevent
@@ -21,6 +21,9 @@ from bench.soak.tally import Tally
 
 _LOOK_S = 5.0
 _TELL_S = 30.0
+_DROPPED = "Socket error processing request."
+"""Gunicorn's words, followed by its traceback, about a connection that it had accepted when it was told to reload,
+and not looked at yet. The client asks again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +113,8 @@ class Soak:
             self._tally.fault("replies were interrupted, and nobody was killed", str(self._tally.interrupted))
         if repeated := servers.upstream.repeated_calls():
             self._tally.fault("upstream was called twice for a reply", f"{repeated} times")
-        for line in servers.server.log_text().splitlines():
-            if line.startswith("Traceback") or (
-                line.startswith("{") and json.loads(line)["level"] == "ERROR"
-            ):
+        for line, before in pairwise(["", *servers.server.log_text().splitlines()][::-1]):
+            if _DROPPED in before:
+                self._tally.dropped += line.startswith("Traceback")
+            elif line.startswith("Traceback") or '"level": "ERROR"' in line:
                 self._tally.fault("an error in the server's log", line[:500])

@@ -26,6 +26,7 @@ class Tally:
     posted_again: int = 0
     kills: int = 0
     reloads: int = 0
+    dropped: int = 0
     words: int = 0
     snapshots: int = 0
     taken_back: int = 0
