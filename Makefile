@@ -10,7 +10,7 @@ PIP := -m pip --disable-pip-version-check --no-input --quiet
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lock bench screenshot local-model install install-test
+.PHONY: help run test check lock bench soak screenshot local-model install install-test
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -40,6 +40,9 @@ lock: ## compile requirements*.txt anew
 
 bench: install ## measure what tokens, readers, Redis, idle streams and long conversations cost (BENCH="--scenarios idle")
 	@$(BIN)/python -m bench $(BENCH)
+
+soak: install-test ## ten minutes under load, readers cut off, workers killed: no word may be lost (SOAK="--minutes 1")
+	@$(BIN)/python -m bench.soak $(SOAK)
 
 screenshot: install-test ## take the README's picture anew
 	@CHATAPP_SCREENSHOT=docs/screenshot.png $(BIN)/python -m pytest tests/browser/test_screenshot.py

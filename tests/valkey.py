@@ -35,6 +35,11 @@ class RunningValkey:
         self.kill()
 
     @property
+    def pid(self) -> int:
+        assert self._process is not None, "Valkey is not running"
+        return self._process.pid
+
+    @property
     def redis(self) -> Redis:
         return Redis.from_url(self.url, protocol=2)
 

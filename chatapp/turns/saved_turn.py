@@ -19,12 +19,14 @@ from chatapp.streaming.event_log import EventLog
 from chatapp.streaming.mirror import Mirror
 from chatapp.streaming.position import Position, another_epoch
 from chatapp.streaming.shared_logs import SharedLogs
+from chatapp.streaming.subscriber import Clock
 from chatapp.turns.turn_state import read_state, replay
 
 _BEGIN_S = 30.0
-"""Seconds that a reader may take from asking for a turn to the first look at its log."""
-_BEHIND = 3
-"""Looks in a row at which a mirror lacks what is saved; then what fills it is not to be waited for."""
+"""Seconds that a reader, the first or one that comes back, may take from asking for a turn to the first look at its
+log."""
+_BEHIND = 2
+"""Looks in a row at which a mirror lacks what the look before saw; then what fills it is not to be waited for."""
 _MIRROR_AGAIN_S = 5.0
 _CATCH_UP_S = 1.0
 _LOG_LIFE = timedelta(minutes=5)
@@ -43,15 +45,23 @@ class Look:
 class SavedTurn:
     """Followed like a running turn. `watch` or `grow` looks again at one that another process answers."""
 
-    def __init__(self, database: Database, logs: SharedLogs, turn_id: str) -> None:
+    def __init__(
+        self, database: Database, logs: SharedLogs, turn_id: str, *, clock: Clock = time.monotonic
+    ) -> None:
         self.id = turn_id
         self._database = database
         self._logs = logs
-        self._made_at = self._mirrored_at = time.monotonic()
+        self._clock = clock
+        self._asked_at = self._mirrored_at = clock()
         self._behind = 0
+        self._seen: Look | None = None
         self._state = read_state(database, turn_id)
         self._mirror = self._mirrored()
         self.log = self._mirror.log if self._mirror else self._saved_log()
+
+    def asked_for(self) -> None:
+        """Another reader is about to follow it, or one that comes back."""
+        self._asked_at = self._clock()
 
     def start(self) -> None:
         """Nothing: it runs elsewhere, or has ended."""
@@ -86,7 +96,7 @@ class SavedTurn:
     @property
     def is_forsaken(self) -> bool:
         """Whether nobody follows it, and whoever asked for it has had the time to begin."""
-        return not self.log.is_heard and time.monotonic() - self._made_at > _BEGIN_S
+        return not self.log.is_heard and self._clock() - self._asked_at > _BEGIN_S
 
     def watch(self, look: Look | None) -> None:
         """Compares the mirror with what is saved; goes on by the saved text when it is not what it should be."""
@@ -96,11 +106,13 @@ class SavedTurn:
         if look is None:
             mirror.log.append(done("cancelled"))  # its conversation was removed, and with it the turn
             return
-        lacking = look.is_ended or look.length > mirror.length
+        # What has just been saved may still be on its way; what was saved a second ago may not.
+        seen, self._seen = self._seen, look
+        lacking = seen is not None and (seen.is_ended or seen.length > mirror.length)
         self._behind = self._behind + 1 if lacking else 0
         if mirror.broken or look.log_id != mirror.log.id or self._behind == _BEHIND:
             self.forsake()
-            self._state = read_state(self._database, self.id)
+            self._mirror, self._state = None, read_state(self._database, self.id)
             self._go_on_in(self._saved_log())
 
     def grow(self) -> None:
@@ -117,18 +129,18 @@ class SavedTurn:
         if self._state.is_ended:
             for event in self._state.ending():
                 self.log.append(event)
-        elif time.monotonic() - self._mirrored_at > _MIRROR_AGAIN_S:
-            self._mirrored_at = time.monotonic()
+        elif self._clock() - self._mirrored_at > _MIRROR_AGAIN_S:
+            self._mirrored_at = self._clock()
             self._mirror_again()
 
     def _is_behind(self, position: Position) -> bool:
         return position.log_id == self.log.id and position.seq > self.log.end and not self.log.closed
 
     def forsake(self) -> None:
-        """Lets go of the mirror."""
+        """Lets go of the mirror, which grows no more. What it holds is newer than what was read of the turn, so
+        that a reader who is told how the turn stands is still told that."""
         if self._mirror is not None:
             self._logs.release(self._mirror)
-            self._mirror = None
 
     def _mirrored(self) -> Mirror | None:
         ended_at = self._state.ended_at
@@ -147,7 +159,7 @@ class SavedTurn:
         if mirror.length < self._state.length:
             self._logs.release(mirror)
             return
-        self._mirror, self._behind = mirror, 0
+        self._mirror, self._behind, self._seen = mirror, 0, None
         self._go_on_in(mirror.log)
 
     def _saved_log(self) -> EventLog:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 from sqlalchemy import bindparam, func, select
@@ -9,6 +10,7 @@ from sqlalchemy import bindparam, func, select
 from chatapp.store.conversation import Generation, Message, Turn
 from chatapp.store.database import Database
 from chatapp.streaming.shared_logs import SharedLogs
+from chatapp.streaming.subscriber import Clock
 from chatapp.turns.saved_turn import Look, SavedTurn
 
 # The text of a generation is in its one message.
@@ -24,9 +26,10 @@ _LOOK = (
 class TurnsElsewhere:
     """By id, for as long as somebody follows them and they run. Somebody calls `tick` every second."""
 
-    def __init__(self, database: Database, logs: SharedLogs) -> None:
+    def __init__(self, database: Database, logs: SharedLogs, *, clock: Clock = time.monotonic) -> None:
         self._database = database
         self._logs = logs
+        self._clock = clock
         self._turns: dict[str, SavedTurn] = {}
 
     def __iter__(self) -> Iterator[SavedTurn]:
@@ -36,8 +39,9 @@ class TurnsElsewhere:
         """The turn, the same for all who follow it while it runs. Raises NotFound."""
         known = self._turns.get(turn_id)
         if known is not None and not known.log.closed:
+            known.asked_for()
             return known
-        turn = SavedTurn(self._database, self._logs, turn_id)
+        turn = SavedTurn(self._database, self._logs, turn_id, clock=self._clock)
         if turn.log.closed:
             return turn
         asked_meanwhile = self._turns.get(turn_id)
