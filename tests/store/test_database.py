@@ -149,7 +149,7 @@ def test_a_server_that_says_nothing_is_given_up(
     """Frozen, it takes connections and questions and answers none: its own timeouts are frozen with it."""
     database = Database(fragile_url, pool_size=2, transaction_s=0.5)
     asking = []
-    with ExitStack() as stack:
+    with ExitStack() as stack, gevent.Timeout(30):
         with pytest.raises(DatabaseUnavailable), database.read() as connection:
             connection.execute(text("SELECT 1"))
             fragile_postgresql.freeze()

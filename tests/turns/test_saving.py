@@ -233,7 +233,8 @@ def test_many_who_find_the_database_locked_wait_together(sqlite_url: str, tmp_pa
 
         with SqliteLock(sqlite_url):
             callers = [gevent.spawn(is_refused) for _ in range(30)]
-            assert all(each.get(timeout=15) for each in callers)
+            assert len(gevent.joinall(callers, timeout=15)) == 30
+            assert all(each.get() for each in callers)
         answering.ready()
         answering.stop()
         database.close()
