@@ -22,7 +22,8 @@ class EncodedLog(Protocol):
 
 
 class Encoding:
-    """Frames by number, from the one after `first` on. They leave when the log's events have left."""
+    """Frames by number, from the one after `first` on. They leave when the log's events have left; those of one
+    reader alone, as soon as it has had them."""
 
     __slots__ = ("_dialect", "_first", "_frames", "_log", "_name", "ended")
 
@@ -39,6 +40,9 @@ class Encoding:
         last one in them. `ended` is that of the last event there will ever be, once it has been encoded."""
         self._encode()
         frames = self._frames
+        if not self._dialect.shared:
+            del frames[: seq - self._first]
+            self._first = seq
         at = seq - self._first
         if at + 1 == len(frames):
             return frames[at], seq + 1

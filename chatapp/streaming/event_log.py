@@ -84,11 +84,11 @@ class EventLog:
         return next((each for each in held if dialect.ends(self._events[each - self.base - 1])), None)
 
     def after_text(self, dialect: Dialect) -> int:
-        """The number of the last event that holds text, before the end that `dialect` tells: what follows it is
-        not in a snapshot."""
+        """The number of the last event with text that `dialect` covers, before the end that it tells: what follows
+        is not in a snapshot."""
         ended_at = self.ended_at(dialect)
         seq = self.end if ended_at is None else ended_at - 1
-        while seq > self.base and self._events[seq - self.base - 1].name not in ("token", "snapshot"):
+        while seq > self.base and not _has_text(self._events[seq - self.base - 1], dialect):
             seq -= 1
         return seq
 
@@ -109,3 +109,7 @@ class EventLog:
         leaving = len(self._events) // 2
         del self._events[:leaving]
         self.base += leaving
+
+
+def _has_text(event: Event, dialect: Dialect) -> bool:
+    return event.name in ("token", "snapshot") and dialect.covers(event)
