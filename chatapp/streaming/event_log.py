@@ -26,10 +26,13 @@ class EventLog:
     """Append-only, closed by `done`. It knows its readers only as somebody to wake.
 
     Events are numbered from `begins_at` + 1; those up to `base` have left it. A log that cannot go on is replaced:
-    its readers move to `successor`, and are told how the turn stands there.
+    its readers move to `successor`, and are told how the turn stands there. `ended_as` is the position of `done` in a
+    log that tells an ended turn anew under another name.
     """
 
-    def __init__(self, log_id: str | None = None, *, base: int = 0, kept: int = KEPT) -> None:
+    def __init__(
+        self, log_id: str | None = None, *, base: int = 0, kept: int = KEPT, ended_as: Position | None = None
+    ) -> None:
         self.id = log_id or new_log_id()
         self.begins_at = base
         self.base = base
@@ -37,6 +40,7 @@ class EventLog:
         self.closed = False
         self.successor: EventLog | None = None
         self.readers: set[Reader] = set()
+        self.ended_as = ended_as
         self._kept = kept
         self._events: list[Event] = []
         self._ends: list[int] = []
@@ -73,10 +77,12 @@ class EventLog:
 
     def finished_at(self, position: Position | None, dialect: Dialect) -> bool:
         """Whether a reader at `position` has everything that `dialect` tells, to the very end."""
-        if position is None or position.log_id != self.id:
+        if position is None:
             return False
+        if self.ended_as is not None and position.log_id == self.ended_as.log_id:
+            return position.seq >= self.ended_as.seq
         ended_at = self.ended_at(dialect)
-        return ended_at is not None and position.seq >= ended_at
+        return position.log_id == self.id and ended_at is not None and position.seq >= ended_at
 
     def ended_at(self, dialect: Dialect) -> int | None:
         """The number of the event that is the last for readers of `dialect`, if it has come."""
