@@ -10,12 +10,13 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from chatapp.accounts.account import Accounts
 from chatapp.accounts.api_token import ApiTokens
 from chatapp.accounts.browser_session import BrowserSessions
+from chatapp.accounts.stream_token import StreamTokens
 from chatapp.config import Settings, load_settings
 from chatapp.store.database import Database
 from chatapp.telemetry.log import configure_logging
 from chatapp.turns.answering import Answering
 from chatapp.turns.conversations import Conversations
-from chatapp.web.api import account, catalogue, chat, conversation, health, turn
+from chatapp.web.api import account, catalogue, chat, conversation, generation, health, stream_token, turn
 from chatapp.web.commands import accounts as account_commands
 from chatapp.web.commands import database as database_commands
 from chatapp.web.commands import simulator as simulator_command
@@ -35,7 +36,7 @@ ROOT = Path(__file__).resolve().parents[1]
 BODY_LIMIT = 256 * 1024
 """Bytes of a request's body. 4000 characters, each escaped, fit four times."""
 
-API = (health, account, chat, turn, conversation, catalogue)
+API = (health, account, chat, turn, generation, stream_token, conversation, catalogue)
 COMMANDS = (
     account_commands.users,
     account_commands.tokens,
@@ -72,6 +73,7 @@ def _parts(settings: Settings, database: Database | None) -> Services:
         accounts=Accounts(database),
         browser_sessions=BrowserSessions(database),
         api_tokens=ApiTokens(database, settings.jwt_secret.get_secret_value()),
+        stream_tokens=StreamTokens(database),
         conversations=Conversations(database),
         answering=Answering(settings, database),
     )

@@ -1,7 +1,7 @@
 """An upstream that does to the byte what a test says: a raw socket server on loopback, in this process.
 
 Needs gevent's patched sockets, as the whole test process has them. Each request takes the next script; the last
-script serves all further ones. A script is a sequence of steps:
+script serves all further ones. A model in `by_model` has a script of its own. A script is a sequence of steps:
 
     bytes           are sent
     float           seconds pass
@@ -70,6 +70,7 @@ class ScriptedUpstream:
 
     def __init__(self, *scripts: Script) -> None:
         self.scripts = list(scripts)
+        self.by_model: dict[str, Script] = {}
         self.connections = 0
         """Connections that were ever accepted."""
         self.requests: list[ReceivedRequest] = []
@@ -137,11 +138,16 @@ class ScriptedUpstream:
 
     def _play(self, client: socket.socket, request: ReceivedRequest) -> bool:
         """Whether the connection is still of use after the script."""
-        index = min(self.requests.index(request), len(self.scripts) - 1)
         try:
-            return all(_take(step, client, request) for step in self.scripts[index])
+            return all(_take(step, client, request) for step in self._script(request))
         except OSError:
             return False
+
+    def _script(self, request: ReceivedRequest) -> Script:
+        model = request.json().get("model") if request.body else None
+        if model in self.by_model:
+            return self.by_model[model]
+        return self.scripts[min(self.requests.index(request), len(self.scripts) - 1)]
 
 
 def _take(step: Step, client: socket.socket, request: ReceivedRequest) -> bool:

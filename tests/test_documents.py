@@ -23,6 +23,7 @@ from chatapp.config import Settings, load_settings
 from chatapp.errors import ChatappError, UpstreamFailure
 from chatapp.streaming import event as events
 from chatapp.streaming.dialect import EVENTS
+from chatapp.streaming.progress_dialect import ProgressDialect
 from chatapp.upstream.failures import FAILURES
 from chatapp.upstream.simulator.fault import Fault
 from chatapp.web.error_answers import _HTTP as HTTP_CODES
@@ -252,13 +253,14 @@ def test_a_document_names_no_route_that_does_not_exist(path: Path, app: Flask) -
 
 
 def event_names() -> set[str]:
-    """Those that a log can hold, and the heartbeat, which is in none."""
+    """Those that a log can hold, and the two that are in none: the heartbeat, and progress."""
     tree = ast.parse(Path(events.__file__).read_text("utf-8"))
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and called(node) == "Event"]
     names = {first.value for call in calls if isinstance(first := call.args[0], ast.Constant)}
-    beat = re.search(rb"^event: (\w+)$", EVENTS.heartbeat(0), re.MULTILINE)
-    assert beat
-    return {*map(str, names), beat[1].decode()}
+    progress = ProgressDialect("g", EVENTS, has_started=lambda: True, has_ended=False, is_fresh=True)
+    beyond = re.findall(rb"^event: (\w+)$", EVENTS.heartbeat(0) + progress.opening("x-0"), re.MULTILINE)
+    assert len(beyond) == 2
+    return {*map(str, names), *(name.decode() for name in beyond)}
 
 
 def called(call: ast.Call) -> str:

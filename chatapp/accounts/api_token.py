@@ -7,13 +7,14 @@ with the same secret has no row, and lives by its claims alone.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import jwt
 from sqlalchemy import bindparam, insert, or_, select
 
 from chatapp.accounts.account import COLUMNS, Account, account_of, demand_standing, is_text
+from chatapp.accounts.issuer import Issuer
 from chatapp.store.account import ApiToken, User
 from chatapp.store.base import now
 from chatapp.store.database import Database
@@ -22,6 +23,7 @@ from chatapp.store.identifier import new_id
 AUDIENCE = "authenticated"
 ISSUER = "chatapp"
 LIFETIME = timedelta(days=30)
+_LAST = datetime(9999, 12, 31, tzinfo=UTC)
 
 # The user whom `sub` names, or `email` where `sub` names nobody; two rows when they name two people.
 _HOLDER = (
@@ -43,6 +45,14 @@ class IssuedToken:
 
     token: str
     expires_in_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """Whose API token this is, and the token as others may know it."""
+
+    account: Account
+    issuer: Issuer
 
 
 class ApiTokens:
@@ -77,7 +87,7 @@ class ApiTokens:
         token = jwt.encode(claims, self._secret, algorithm="HS256")
         return IssuedToken(token, int(lifetime.total_seconds()))
 
-    def account(self, token: str) -> Account | None:
+    def find(self, token: str) -> Bearer | None:
         """Whose token this is, or None when it is worthless for any reason."""
         claims = self._claims(token)
         if claims is None:
@@ -88,7 +98,8 @@ class ApiTokens:
             holders = connection.execute(_HOLDER, wanted).all()
         if len(holders) != 1 or not _lives(claims, holders[0]):
             return None
-        return account_of(holders[0])
+        issuer = Issuer(jti=holders[0].jti, expires_at=_end(claims["exp"]))
+        return Bearer(account_of(holders[0]), issuer)
 
     def _claims(self, token: str) -> dict[str, Any] | None:
         try:
@@ -117,6 +128,11 @@ def _lives(claims: dict[str, Any], holder: Any) -> bool:
     # `iat` may be in whole seconds: what was issued in the second of the change is taken as older.
     issued = claims.get("iat")
     return isinstance(issued, int | float) and int(issued) > holder.password_changed_at.timestamp()
+
+
+def _end(exp: Any) -> datetime:
+    """The moment that the claim `exp` names, or the last that a database can hold."""
+    return datetime.fromtimestamp(min(int(exp), _LAST.timestamp()), UTC)
 
 
 def _text(claim: object) -> str:

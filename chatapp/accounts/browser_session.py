@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import bindparam, delete, insert, select, update
 
 from chatapp.accounts.account import COLUMNS, Account, account_of, demand_standing
+from chatapp.accounts.issuer import Issuer
 from chatapp.store.account import BrowserSession, User
 from chatapp.store.base import now
 from chatapp.store.database import Database
@@ -31,6 +32,7 @@ class SignedIn:
 
     account: Account
     data: dict[str, Any]
+    issuer: Issuer
 
 
 class BrowserSessions:
@@ -57,10 +59,10 @@ class BrowserSessions:
 
     def find(self, session_id: str) -> SignedIn | None:
         """Who this id signs in, or None when it is unknown, over, or its user is disabled."""
-        wanted = {"id_hash": _hash(session_id), "moment": now()}
+        id_hash = _hash(session_id)
         with self._database.read() as connection:
-            row = connection.execute(_SIGNED_IN, wanted).one_or_none()
-        return SignedIn(account_of(row), row.data) if row else None
+            row = connection.execute(_SIGNED_IN, {"id_hash": id_hash, "moment": now()}).one_or_none()
+        return SignedIn(account_of(row), row.data, Issuer(session_hash=id_hash)) if row else None
 
     def update(self, session_id: str, data: dict[str, Any]) -> None:
         with self._database.write() as connection:

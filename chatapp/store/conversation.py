@@ -83,6 +83,7 @@ class Generation(Base):
     tokens_out: Mapped[int | None]
     cost_usd: Mapped[float | None] = mapped_column(Float(53))
     stop_asked_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
 
 
 class Message(Base):

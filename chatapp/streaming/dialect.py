@@ -13,7 +13,7 @@ import msgspec
 
 from chatapp.streaming.event import Event, token
 
-_json = msgspec.json.Encoder().encode
+encoded_json = msgspec.json.Encoder().encode
 _CONNECTED = b": Connected to chat stream\nretry: 3000\n"
 
 
@@ -37,6 +37,9 @@ class Dialect(Protocol):
     def heartbeat(self, now_ms: int) -> bytes:
         """What keeps a silent connection open."""
 
+    def covers(self, event: Event) -> bool:
+        """Whether the event belongs to what this dialect tells of: the whole turn, or one of its voices."""
+
     def ends(self, event: Event) -> bool:
         """Whether this event, one of ENDS, is the last that this dialect tells."""
 
@@ -48,6 +51,9 @@ class SharedDialect:
     """A dialect that remembers nothing and tells the whole turn."""
 
     shared = True
+
+    def covers(self, event: Event) -> bool:
+        return True
 
     def ends(self, event: Event) -> bool:
         return event.name == "done"
@@ -74,9 +80,14 @@ class EventDialect(SharedDialect):
     def frame(self, log_id: bytes, seq: int, event: Event) -> bytes:
         if self._sentences and event.name == "snapshot" and len(event.data["generations"]) == 1:
             event = token(event.data["generations"][0]["text"])
-        frame = b"id: %b-%d\nevent: %b\ndata: %b\n\n" % (log_id, seq, event.name.encode(), _json(event.data))
+        frame = b"id: %b-%d\nevent: %b\ndata: %b\n\n" % (
+            log_id,
+            seq,
+            event.name.encode(),
+            encoded_json(event.data),
+        )
         if self._sentences and event.name == "failure" and "voice" not in event.data:
-            return b"event: token\ndata: %b\n\n%b" % (_json({"text": event.data["message"]}), frame)
+            return b"event: token\ndata: %b\n\n%b" % (encoded_json({"text": event.data["message"]}), frame)
         return frame
 
     def heartbeat(self, now_ms: int) -> bytes:
@@ -94,7 +105,7 @@ class PlainDialect(SharedDialect):
     def replacement(self, log_id: bytes, seq: int, snapshot: Event) -> bytes:
         # Clients that only append double the text; those that look for `replace` do not.
         data = {"content": _whole(snapshot), "replace": True}
-        return b"id: %b-%d\ndata: %b\n\n" % (log_id, seq, _json(data))
+        return b"id: %b-%d\ndata: %b\n\n" % (log_id, seq, encoded_json(data))
 
     def frame(self, log_id: bytes, seq: int, event: Event) -> bytes:
         match event.name:
@@ -108,7 +119,7 @@ class PlainDialect(SharedDialect):
                 data = {"done": True}
             case _:
                 return b""
-        return b"id: %b-%d\ndata: %b\n\n" % (log_id, seq, _json(data))
+        return b"id: %b-%d\ndata: %b\n\n" % (log_id, seq, encoded_json(data))
 
     def heartbeat(self, now_ms: int) -> bytes:
         return b": heartbeat %d\n\n" % now_ms

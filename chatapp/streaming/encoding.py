@@ -6,6 +6,7 @@ from typing import Protocol
 
 from chatapp.streaming.dialect import Dialect
 from chatapp.streaming.event import ENDS, Event
+from chatapp.streaming.position import Position
 
 WRITE_LIMIT = 64 * 1024
 """Bytes after which frames that wait for one reader are no longer joined into one write."""
@@ -17,12 +18,14 @@ class EncodedLog(Protocol):
     id: str
     base: int
     end: int
+    ended_as: Position | None
 
     def events_after(self, seq: int) -> list[Event]: ...
 
 
 class Encoding:
-    """Frames by number, from the one after `first` on. They leave when the log's events have left."""
+    """Frames by number, from the one after `first` on. They leave when the log's events have left; those of one
+    reader alone, as soon as it has had them."""
 
     __slots__ = ("_dialect", "_first", "_frames", "_log", "_name", "ended")
 
@@ -39,6 +42,9 @@ class Encoding:
         last one in them. `ended` is that of the last event there will ever be, once it has been encoded."""
         self._encode()
         frames = self._frames
+        if not self._dialect.shared:
+            del frames[: seq - self._first]
+            self._first = seq
         at = seq - self._first
         if at + 1 == len(frames):
             return frames[at], seq + 1
@@ -61,7 +67,14 @@ class Encoding:
         number = self._first + len(frames)
         for event in log.events_after(number):
             number += 1
-            frames.append(self._dialect.frame(self._name, number, event))
             if event.name in ENDS and self._dialect.ends(event):
                 self.ended = number
+                frames.append(self._end(number, event))
                 return
+            frames.append(self._dialect.frame(self._name, number, event))
+
+    def _end(self, number: int, event: Event) -> bytes:
+        place = self._log.ended_as
+        if place is None or event.name != "done":
+            return self._dialect.frame(self._name, number, event)
+        return self._dialect.frame(place.log_id.encode(), place.seq, event)

@@ -26,10 +26,13 @@ class EventLog:
     """Append-only, closed by `done`. It knows its readers only as somebody to wake.
 
     Events are numbered from `begins_at` + 1; those up to `base` have left it. A log that cannot go on is replaced:
-    its readers move to `successor`, and are told how the turn stands there.
+    its readers move to `successor`, and are told how the turn stands there. `ended_as` is the position of `done` in a
+    log that tells an ended turn anew under another name.
     """
 
-    def __init__(self, log_id: str | None = None, *, base: int = 0, kept: int = KEPT) -> None:
+    def __init__(
+        self, log_id: str | None = None, *, base: int = 0, kept: int = KEPT, ended_as: Position | None = None
+    ) -> None:
         self.id = log_id or new_log_id()
         self.begins_at = base
         self.base = base
@@ -37,6 +40,7 @@ class EventLog:
         self.closed = False
         self.successor: EventLog | None = None
         self.readers: set[Reader] = set()
+        self.ended_as = ended_as
         self._kept = kept
         self._events: list[Event] = []
         self._ends: list[int] = []
@@ -73,10 +77,12 @@ class EventLog:
 
     def finished_at(self, position: Position | None, dialect: Dialect) -> bool:
         """Whether a reader at `position` has everything that `dialect` tells, to the very end."""
-        if position is None or position.log_id != self.id:
+        if position is None:
             return False
+        if self.ended_as is not None and position.log_id == self.ended_as.log_id:
+            return position.seq >= self.ended_as.seq
         ended_at = self.ended_at(dialect)
-        return ended_at is not None and position.seq >= ended_at
+        return position.log_id == self.id and ended_at is not None and position.seq >= ended_at
 
     def ended_at(self, dialect: Dialect) -> int | None:
         """The number of the event that is the last for readers of `dialect`, if it has come."""
@@ -84,11 +90,11 @@ class EventLog:
         return next((each for each in held if dialect.ends(self._events[each - self.base - 1])), None)
 
     def after_text(self, dialect: Dialect) -> int:
-        """The number of the last event that holds text, before the end that `dialect` tells: what follows it is
-        not in a snapshot."""
+        """The number of the last event with text that `dialect` covers, before the end that it tells: what follows
+        is not in a snapshot."""
         ended_at = self.ended_at(dialect)
         seq = self.end if ended_at is None else ended_at - 1
-        while seq > self.base and self._events[seq - self.base - 1].name not in ("token", "snapshot"):
+        while seq > self.base and not _has_text(self._events[seq - self.base - 1], dialect):
             seq -= 1
         return seq
 
@@ -109,3 +115,7 @@ class EventLog:
         leaving = len(self._events) // 2
         del self._events[:leaving]
         self.base += leaving
+
+
+def _has_text(event: Event, dialect: Dialect) -> bool:
+    return event.name in ("token", "snapshot") and dialect.covers(event)

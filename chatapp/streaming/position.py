@@ -36,6 +36,11 @@ def another_epoch(log_id: str) -> str:
     return f"{turn_part(log_id)}:{secrets.token_hex(3)}"
 
 
+def retold(log_id: str) -> str:
+    """The name of the log that tells a saved turn anew, where its numbers cannot be those of the log that was."""
+    return f"{turn_part(log_id)}:saved"
+
+
 def turn_part(log_id: str) -> str:
     """What the names of all logs of one turn have in common. Only who has read of the turn knows it."""
     return log_id.partition(":")[0]

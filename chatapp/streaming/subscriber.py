@@ -77,12 +77,15 @@ class Subscriber:
         return self._dialect.opening("") + self._replacement()
 
     def _next(self) -> bytes:
-        """What has arrived; a snapshot for a reader so slow that its place has left the log."""
-        self._beat_due = False
-        self._written_at = self._clock()
+        """What has arrived; a snapshot for a reader so slow that its place has left the log. Empty when the dialect
+        tells none of it: the connection is as silent as before then."""
         if self._seq < self._log.base:
-            return self._replacement()
-        frames, self._seq = self._encoding.after(self._seq)
+            frames = self._replacement()
+        else:
+            frames, self._seq = self._encoding.after(self._seq)
+        if frames:
+            self._beat_due = False
+            self._written_at = self._clock()
         return frames
 
     def _moved(self, successor: EventLog) -> bytes:

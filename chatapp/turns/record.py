@@ -75,7 +75,7 @@ _TEXT = update(Message).where(Message.id == bindparam("row")).values(content=bin
 _END_GENERATION = (
     update(Generation)
     .where(Generation.id == bindparam("row"), Generation.status == "streaming")
-    .values({name: bindparam(name) for name in GenerationEnd.COLUMNS})
+    .values({name: bindparam(name) for name in GenerationEnd.COLUMNS} | {"ended_at": bindparam("moment")})
 )
 _END_TURN = (
     update(Turn)
@@ -150,7 +150,8 @@ class TurnRecord:
 
 
 def _end_generation(connection: Connection, end: GenerationEnd) -> None:
-    if not _matched(connection.execute(_END_GENERATION, {"row": end.generation_id, **end.columns})):
+    ended = {"row": end.generation_id, "moment": now(), **end.columns}
+    if not _matched(connection.execute(_END_GENERATION, ended)):
         ours = (end.columns["status"], end.columns["finish_reason"], end.text)
         _demand(connection, _GENERATION, end.generation_id, ours)
     connection.execute(_TEXT, {"row": end.message_id, "text": end.text})

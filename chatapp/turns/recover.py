@@ -63,6 +63,7 @@ class Recovery:
                 "finish_reason": "error",
                 "error_code": INTERRUPTED.code,
                 "error_message": INTERRUPTED.sentence,
+                "ended_at": now(),
             }
             streaming = Generation.turn_id.in_([turn.id for turn in turns]) & (
                 Generation.status == "streaming"

@@ -59,6 +59,11 @@ class RunningTurn:
         self._started = False
         self._saved_state: TurnState | None = None
 
+    @property
+    def has_started(self) -> bool:
+        """Whether the generations run, or have run."""
+        return self._started
+
     def start(self) -> None:
         """Lets the generations run; a second call does nothing."""
         if not self._started:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from chatapp.errors import NotFound
 from chatapp.store.base import now
@@ -62,6 +63,11 @@ class SavedTurn:
     def asked_for(self) -> None:
         """Another reader is about to follow it, or one that comes back."""
         self._asked_at = self._clock()
+
+    @property
+    def has_started(self) -> bool:
+        """As far as anybody here can know."""
+        return True
 
     def start(self) -> None:
         """Nothing: it runs elsewhere, or has ended."""
@@ -126,12 +132,19 @@ class SavedTurn:
             if len(new.content) > len(old.content):
                 told = token(new.content[len(old.content) :])
                 self.log.append(told if len(self._state.replies) == 1 else spoken_by(new.voice, told))
+            if old.status == "streaming":
+                self._tell_ending(self.log, new)
         if self._state.is_ended:
-            for event in self._state.ending():
-                self.log.append(event)
+            self.log.append(self._state.done())
         elif self._clock() - self._mirrored_at > _MIRROR_AGAIN_S:
             self._mirrored_at = self._clock()
             self._mirror_again()
+
+    def _tell_ending(self, log: EventLog, reply: Any) -> None:
+        """Appends how a reply ended, if it has: its turn may go on with other voices."""
+        if reply.status != "streaming":
+            for event in self._state.ending_of(reply):
+                log.append(event)
 
     def _is_behind(self, position: Position) -> bool:
         return position.log_id == self.log.id and position.seq > self.log.end and not self.log.closed
@@ -169,6 +182,8 @@ class SavedTurn:
             return replay(self._state)
         log = EventLog(another_epoch(self._state.log_id))
         log.append(snapshot(self._state.standings()))
+        for reply in self._state.replies:
+            self._tell_ending(log, reply)
         return log
 
     def _go_on_in(self, log: EventLog) -> None:

@@ -11,8 +11,9 @@ from sqlalchemy import select
 from chatapp.errors import NotFound
 from chatapp.store.conversation import Generation, Message, Turn
 from chatapp.store.database import Database
-from chatapp.streaming.event import Event, Standing, done, failure, snapshot, spoken_by, usage
+from chatapp.streaming.event import Event, Standing, done, failure, snapshot, spoken_by, usage, voice_done
 from chatapp.streaming.event_log import EventLog
+from chatapp.streaming.position import Position, retold
 from chatapp.turns.ending import finish_reason_of
 from chatapp.upstream.failures import FAILURES
 
@@ -50,14 +51,22 @@ class TurnState:
 
     def ending(self) -> list[Event]:
         """The events that follow the text of a turn that has ended."""
-        events = []
-        for row in self.replies:
-            told = [event for event in (_usage(row), _failure(row, self.request_id)) if event]
-            events += told if len(self.replies) == 1 else [spoken_by(row.voice, event) for event in told]
-        return [
-            *events,
-            done(finish_reason_of((row.status, row.finish_reason or "error") for row in self.replies)),
-        ]
+        return [*(event for reply in self.replies for event in self.ending_of(reply)), self.done()]
+
+    def ending_of(self, reply: Any) -> list[Event]:
+        """The events that follow the text of one reply that has ended."""
+        told = [event for event in (_usage(reply), _failure(reply, self.request_id)) if event]
+        if len(self.replies) == 1:
+            return told
+        return [spoken_by(reply.voice, event) for event in (*told, voice_done(_reason(reply)))]
+
+    def done(self) -> Event:
+        """The last event of a turn that has ended."""
+        return done(finish_reason_of((row.status, _reason(row)) for row in self.replies))
+
+
+def _reason(row: Any) -> str:
+    return row.finish_reason or "error"
 
 
 def _usage(row: Any) -> Event | None:
@@ -88,10 +97,17 @@ def read_state(database: Database, turn_id: str) -> TurnState:
 
 
 def replay(state: TurnState) -> EventLog:
-    """The log of a finished turn: what replaces all text, then the end. Its numbers fall into those of the log
-    that was: a reader that has all the text goes on from its place, and `done` has the position that it had."""
+    """The log of a finished turn: what replaces all text, then the end. `done` has the position that it had.
+
+    With one voice, all numbers fall into those of the log that was: a reader that has all the text goes on from its
+    place. In which order several voices spoke is not saved, and a place among them would mean something else here: up
+    to `done`, this log has a name of its own then, and numbers that are the same whoever makes it."""
     events = [snapshot(state.standings()), *state.ending()]
-    log = EventLog(state.log_id, base=(state.last_seq or len(events)) - len(events))
+    last_seq = state.last_seq or len(events)
+    if len(state.replies) == 1:
+        log = EventLog(state.log_id, base=last_seq - len(events))
+    else:
+        log = EventLog(retold(state.log_id), ended_as=Position(state.log_id, last_seq))
     for event in events:
         log.append(event)
     return log

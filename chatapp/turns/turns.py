@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from sqlalchemy import ColumnElement, bindparam, select, update
+from sqlalchemy import ColumnElement, Executable, bindparam, select, update
 
 from chatapp.errors import NotFound, Unavailable
 from chatapp.store.base import now
@@ -16,6 +16,7 @@ from chatapp.streaming.position import Position
 from chatapp.streaming.shared_logs import SharedLogs
 from chatapp.telemetry.log import log
 from chatapp.turns.ending import STOPPED
+from chatapp.turns.followed_voice import BY_ID, BY_NAME, FollowedVoice
 from chatapp.turns.generation import RunningGeneration
 from chatapp.turns.new_turn import CommittedTurn, NewGeneration, NewTurn
 from chatapp.turns.record import TurnRecord
@@ -40,6 +41,9 @@ class FollowedTurn(Protocol):
 
     @property
     def log(self) -> EventLog: ...
+
+    @property
+    def has_started(self) -> bool: ...
 
     def start(self) -> None: ...
 
@@ -112,6 +116,15 @@ class Turns:
         self._owned(user_id, turn_id)
         return self._known(turn_id)
 
+    def follow_generation(self, user_id: str, generation_id: str) -> FollowedVoice:
+        """One generation of this user's, to be followed alone. Raises NotFound."""
+        return self._voice(BY_ID, user_id=user_id, generation_id=generation_id)
+
+    def follow_voice(self, user_id: str, session_id: str, voice: str) -> FollowedVoice:
+        """That voice of the newest turn of this user's conversation. Raises NotFound, also where there is no turn or
+        the voice was not asked."""
+        return self._voice(BY_NAME, user_id=user_id, session_id=session_id, voice=voice)
+
     def stop(self, user_id: str, turn_id: str) -> None:
         """Asks a turn of this user to stop; one that has ended stays as it is. Raises NotFound."""
         self._stop(user_id, Turn.id == turn_id, None)
@@ -139,6 +152,14 @@ class Turns:
     def _generation(self, new: NewTurn, due: NewGeneration, alone: bool) -> RunningGeneration:
         request = UpstreamRequest(due.model, due.prompt, new.request_id, new.scenario)
         return RunningGeneration(due.id, due.message_id, due.voice.key, request, self._upstream, alone=alone)
+
+    def _voice(self, query: Executable, **wanted: str) -> FollowedVoice:
+        with self._database.read() as connection:
+            row = connection.execute(query, wanted).one_or_none()
+        if row is None:
+            raise NotFound
+        turn, has_ended = self._known(row.turn_id), row.status != "streaming"
+        return FollowedVoice(turn, row.generation_id, row.voice, row.voices == 1, has_ended)
 
     def _owned(self, user_id: str, turn_id: str) -> None:
         with self._database.read() as connection:

@@ -8,9 +8,10 @@ from typing import Any, TypeVar
 from flask import current_app, request
 from flask_login import current_user
 from flask_wtf.csrf import ValidationError, generate_csrf, validate_csrf
+from werkzeug.exceptions import MethodNotAllowed
 
-from chatapp.errors import Forbidden, Unauthorized
-from chatapp.web.identity import signed_in_by_cookie
+from chatapp.errors import FieldError, Forbidden, Unauthorized, ValidationFailed
+from chatapp.web.identity import has_bearer, read_by_stream_token, signed_in_by_cookie
 from chatapp.web.refusal import refused
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -19,6 +20,9 @@ CSRF_FIELD = "csrf_token"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _PUBLIC = "is_public"
 _UNTOUCHED = "touches_nothing"
+_STREAM = "is_stream"
+_TOKEN = "is_opened_by_stream_token"  # noqa: S105 - the name of a mark
+_ASKS_FOR_TOKEN = "asks_for_stream_token"  # noqa: S105
 
 
 class CsrfRefused(Forbidden):
@@ -42,6 +46,25 @@ def touches_nothing(view: View) -> View:
     return public(view)
 
 
+def streams(view: View) -> View:
+    """Marks a view whose answer is a stream: HEAD is refused before anything is looked up or spent."""
+    setattr(view, _STREAM, True)
+    return view
+
+
+def opened_by_stream_token(view: View) -> View:
+    """Marks the stream of what its arguments name, which `?token=` opens as well as a sign-in does. Where there is a
+    token, it decides."""
+    setattr(view, _TOKEN, True)
+    return streams(view)
+
+
+def asks_for_stream_token(view: View) -> View:
+    """Marks one that says so to who comes with neither."""
+    setattr(view, _ASKS_FOR_TOKEN, True)
+    return opened_by_stream_token(view)
+
+
 def view_is(mark: str) -> bool:
     view = current_app.view_functions.get(request.endpoint or "")
     return bool(getattr(view, mark, False))
@@ -52,10 +75,26 @@ def is_untouched() -> bool:
     return request.endpoint in (None, "static") or view_is(_UNTOUCHED)
 
 
+def is_stream() -> bool:
+    """Whether this request asks for a stream."""
+    return view_is(_STREAM)
+
+
 def demand_sign_in() -> None:
-    """Raises Unauthorized unless the view is public or somebody is signed in: before anything is looked up."""
-    if request.method != "OPTIONS" and not view_is(_PUBLIC) and not current_user.is_authenticated:
-        raise Unauthorized
+    """Raises Unauthorized unless the view is public, or somebody is signed in or has the key to this one stream:
+    before anything is looked up."""
+    if request.method == "OPTIONS" or view_is(_PUBLIC):
+        return
+    if request.method == "HEAD" and is_stream():
+        raise MethodNotAllowed(["GET", "OPTIONS"])
+    if view_is(_TOKEN) and "token" in request.args:
+        read_by_stream_token(request.args["token"], request.view_args or {})
+    if not current_user.is_authenticated:
+        raise _missing_token() if view_is(_ASKS_FOR_TOKEN) and not has_bearer() else Unauthorized()
+
+
+def _missing_token() -> ValidationFailed:
+    return ValidationFailed([FieldError("token", "Sign in, or ask for a stream token and send it here.")])
 
 
 def demand_csrf_header() -> None:

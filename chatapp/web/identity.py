@@ -1,26 +1,32 @@
-"""Identity: who makes this request, by cookie or by bearer token, as Flask-Login's current user."""
+"""Identity: who makes this request, by cookie, by bearer token, or for a stream by a stream token, as Flask-Login's
+current user."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, cast
 
 from flask import Flask, Request, g, request, session
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
 
 from chatapp.accounts.account import Account
+from chatapp.accounts.issuer import Issuer
+from chatapp.accounts.stream_token import StreamTokenRefused
 from chatapp.errors import Unauthorized, Unavailable
 from chatapp.web.refusal import refused
 from chatapp.web.services import services
 from chatapp.web.session import Session
+from chatapp.web.streams.position import asked_position
 
 _BEARER = "bearer "
 
 
 class Person(UserMixin):  # type: ignore[misc] # the extension has no types
-    """An account in Flask-Login's eyes."""
+    """An account in Flask-Login's eyes, and what it has signed in with when it could ask for stream tokens."""
 
-    def __init__(self, account: Account) -> None:
+    def __init__(self, account: Account, issuer: Issuer | None = None) -> None:
         self.account = account
+        self.issuer = issuer
         self.id = account.id
 
 
@@ -36,6 +42,13 @@ def current_account() -> Account:
     return cast(Account, current_user.account)
 
 
+def current_issuer() -> Issuer:
+    """What the current user has signed in with. Raises Unauthorized where that gives out no stream tokens."""
+    if not current_user.is_authenticated or current_user.issuer is None:
+        raise Unauthorized
+    return cast(Issuer, current_user.issuer)
+
+
 def account_if_known() -> Account | None:
     """Who is signed in, as far as it can be told: a page that says what is wrong must not fail in turn."""
     try:
@@ -47,7 +60,7 @@ def account_if_known() -> Account | None:
 
 def signed_in_by_cookie() -> bool:
     """Whether a browser's cookie speaks for the current user, so that forged requests are a danger."""
-    return current_user.is_authenticated and not g.get("by_bearer", False)
+    return current_user.is_authenticated and not _comes_by_token()
 
 
 def sign_in(account: Account) -> None:
@@ -62,26 +75,42 @@ def sign_out() -> None:
     browser_session().sign_out()
 
 
-def _has_bearer(incoming: Request) -> bool:
-    return incoming.headers.get("Authorization", "").lower().startswith(_BEARER)
+def read_by_stream_token(token: str, stream: Mapping[str, str]) -> None:
+    """Makes the account that a stream token names the current user of this request, and of this alone, whoever else
+    is signed in. `stream` is what the token has to be for. Raises StreamTokenRefused."""
+    try:
+        g.stream_reader = services().stream_tokens.open(token, asked_position(), **stream)
+    except StreamTokenRefused as refusal:
+        refused("stream token", refusal.reason, refusal.user_id)
+        raise
+
+
+def has_bearer() -> bool:
+    """Whether this request tries to sign in by an API token."""
+    return request.headers.get("Authorization", "").lower().startswith(_BEARER)
+
+
+def _comes_by_token() -> bool:
+    return "stream_reader" in g or has_bearer()
 
 
 def _by_session(_user_id: str) -> Person | None:
     # Flask-Login asks with the id that the session holds; the row says whether that still counts.
-    account = None if _has_bearer(request) else browser_session().account
-    return Person(account) if account else None
+    account = None if _comes_by_token() else browser_session().account
+    return Person(account, browser_session().issuer) if account else None
 
 
 def _by_request(incoming: Request) -> Person | None:
-    if not _has_bearer(incoming):
+    if "stream_reader" in g:
+        return Person(g.stream_reader)
+    if not has_bearer():
         return None
-    g.by_bearer = True
     token = incoming.headers["Authorization"][len(_BEARER) :].strip()
-    account = services().api_tokens.account(token)
-    if account is None:
+    found = services().api_tokens.find(token)
+    if found is None:
         refused("API token", "worthless")
         return None
-    return Person(account)
+    return Person(found.account, found.issuer)
 
 
 def init_identity(app: Flask) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from flask import Flask, Response, request
 
+from chatapp.web.access import is_stream
+
 POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -23,7 +25,8 @@ def _protect(response: Response) -> Response:
     headers = response.headers
     headers.setdefault("Content-Security-Policy", POLICY)
     headers.setdefault("X-Content-Type-Options", "nosniff")
-    headers.setdefault("Referrer-Policy", "same-origin")
+    # A stream's address can hold a stream token.
+    headers.setdefault("Referrer-Policy", "no-referrer" if is_stream() else "same-origin")
     headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
     if request.is_secure:
         headers.setdefault("Strict-Transport-Security", "max-age=31536000")

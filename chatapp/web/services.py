@@ -10,6 +10,7 @@ from flask import current_app
 from chatapp.accounts.account import Accounts
 from chatapp.accounts.api_token import ApiTokens
 from chatapp.accounts.browser_session import BrowserSessions
+from chatapp.accounts.stream_token import StreamTokens
 from chatapp.config import Settings
 from chatapp.store.database import Database
 from chatapp.turns.answering import Answering
@@ -27,6 +28,7 @@ class Services:
     accounts: Accounts
     browser_sessions: BrowserSessions
     api_tokens: ApiTokens
+    stream_tokens: StreamTokens
     conversations: Conversations
     answering: Answering
 

@@ -15,6 +15,7 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 from chatapp.accounts.account import Account
 from chatapp.accounts.browser_session import LIFETIME, BrowserSessions
+from chatapp.accounts.issuer import Issuer
 
 COOKIE = "chatapp_session"
 _SIGNED_IN = "s."
@@ -33,6 +34,7 @@ class Session(SessionMixin):
         self._signer = signer
         self._data: dict[str, Any] | None = None
         self._account: Account | None = None
+        self._issuer: Issuer | None = None
         self._wanted: Account | None = None
         self._ended = False
         self._set_aside = False
@@ -43,6 +45,12 @@ class Session(SessionMixin):
         """Who is signed in by this cookie."""
         self._load()
         return self._account
+
+    @property
+    def issuer(self) -> Issuer | None:
+        """What this session is to stream tokens, while somebody is signed in by it."""
+        self._load()
+        return self._issuer
 
     def sign_in(self, account: Account) -> None:
         """From this answer on the browser is this account's, under a new id; the old one is worthless."""
@@ -94,7 +102,7 @@ class Session(SessionMixin):
         if self._cookie.startswith(_SIGNED_IN):
             signed_in = self._sessions.find(self._cookie.removeprefix(_SIGNED_IN))
             if signed_in is not None:
-                self._account = signed_in.account
+                self._account, self._issuer = signed_in.account, signed_in.issuer
                 return dict(signed_in.data)
         elif self._cookie.startswith(_VISITOR):
             try:

@@ -54,3 +54,9 @@ def sessions(database: Database) -> BrowserSessions:
 @pytest.fixture
 def tokens(database: Database) -> ApiTokens:
     return ApiTokens(database, SECRET)
+
+
+def whose(tokens: ApiTokens, token: str) -> Account | None:
+    """The account that an API token stands for."""
+    found = tokens.find(token)
+    return found.account if found else None

@@ -21,7 +21,7 @@ from chatapp.errors import Unauthorized, ValidationFailed
 from chatapp.store.account import User
 from chatapp.store.base import now
 from chatapp.store.database import Database
-from tests.accounts.conftest import PASSWORD
+from tests.accounts.conftest import PASSWORD, whose
 
 OTHER = "another good password"
 
@@ -110,10 +110,10 @@ def test_a_change_ends_every_session_and_token_of_that_person_alone(
     ended = [sessions.create(person, {}) for _ in range(2)], tokens.issue(person, "ended").token
     changed = accounts.set_password(person, OTHER)
     assert [sessions.find(each) for each in ended[0]] == [None, None]
-    assert tokens.account(ended[1]) is None
+    assert whose(tokens, ended[1]) is None
     assert sessions.find(kept[0]) is not None
-    assert tokens.account(kept[1]) == other
-    assert tokens.account(tokens.issue(changed, "new").token) == person
+    assert whose(tokens, kept[1]) == other
+    assert whose(tokens, tokens.issue(changed, "new").token) == person
 
 
 def test_a_sign_in_in_flight_does_not_survive_a_change_of_password(

@@ -22,7 +22,7 @@ from chatapp.accounts.api_token import ApiTokens
 from chatapp.store.account import ApiToken, User
 from chatapp.store.base import now
 from chatapp.store.database import Database
-from tests.accounts.conftest import SECRET
+from tests.accounts.conftest import SECRET, whose
 
 
 def encoded(part: object) -> str:
@@ -46,7 +46,7 @@ def claims_of(account: Account, **claims: object) -> dict[str, object]:
 
 def test_an_issued_token_names_its_account(tokens: ApiTokens, person: Account) -> None:
     issued = tokens.issue(person, "for a script")
-    assert tokens.account(issued.token) == person
+    assert whose(tokens, issued.token) == person
     assert issued.expires_in_s == 30 * 24 * 3600
 
 
@@ -65,7 +65,7 @@ def test_an_issued_token_says_what_the_contract_wants(
 
 
 def test_a_token_minted_elsewhere_is_accepted(tokens: ApiTokens, person: Account) -> None:
-    assert tokens.account(signed(claims_of(person))) == person
+    assert whose(tokens, signed(claims_of(person))) == person
 
 
 class Judge:
@@ -77,7 +77,7 @@ class Judge:
 
     def accepted(self, name: str, values: Iterable[object]) -> list[object]:
         made = [(value, signed(claims_of(self._account, **{name: value}))) for value in values]
-        return [value for value, token in made if self._tokens.account(token) == self._account]
+        return [value for value, token in made if whose(self._tokens, token) == self._account]
 
 
 @pytest.fixture
@@ -88,19 +88,19 @@ def judge(tokens: ApiTokens, person: Account) -> Judge:
 def test_no_other_algorithm_counts(tokens: ApiTokens, person: Account) -> None:
     for alg in ("none", "None", "HS384", "HS512", "RS256", "hs256", "", None, ["HS256"]):
         token = signed(claims_of(person), alg=alg)
-        assert tokens.account(token) is None, alg
-        assert tokens.account(token.rpartition(".")[0] + ".") is None, alg
+        assert whose(tokens, token) is None, alg
+        assert whose(tokens, token.rpartition(".")[0] + ".") is None, alg
 
 
 def test_another_secret_does_not_count(tokens: ApiTokens, person: Account) -> None:
     for secret in ("x" * 40, "", SECRET + "x"):
-        assert tokens.account(signed(claims_of(person), secret=secret)) is None
+        assert whose(tokens, signed(claims_of(person), secret=secret)) is None
 
 
 def test_a_header_that_asks_for_something_critical_is_refused(tokens: ApiTokens, person: Account) -> None:
     for crit in (["exp"], ["unknown"], [], "x", None, [5]):
-        assert tokens.account(signed(claims_of(person), crit=crit, unknown=1)) is None, crit
-    assert tokens.account(signed(claims_of(person), crit=["b64"], b64=False)) is None
+        assert whose(tokens, signed(claims_of(person), crit=crit, unknown=1)) is None, crit
+    assert whose(tokens, signed(claims_of(person), crit=["b64"], b64=False)) is None
 
 
 def test_a_header_that_brings_its_own_key_changes_nothing(tokens: ApiTokens, person: Account) -> None:
@@ -110,8 +110,8 @@ def test_a_header_that_brings_its_own_key_changes_nothing(tokens: ApiTokens, per
         "jku": "https://evil",
     }.items():
         header: dict[str, Any] = {name: value}
-        assert tokens.account(signed(claims_of(person), **header)) == person
-        assert tokens.account(signed(claims_of(person), secret="\0", **header)) is None
+        assert whose(tokens, signed(claims_of(person), **header)) == person
+        assert whose(tokens, signed(claims_of(person), secret="\0", **header)) is None
 
 
 def test_the_audience_is_ours(judge: Judge) -> None:
@@ -134,28 +134,28 @@ def test_moments_that_are_no_numbers_break_nothing(tokens: ApiTokens, person: Ac
     for name in ("exp", "iat", "nbf"):
         for text in ("Infinity", "-Infinity", "NaN", "1e400", "1e999999"):
             claims = json.dumps(claims_of(person, **{name: "HERE"})).replace('"HERE"', text)
-            assert tokens.account(signed(claims.encode())) in (None, person)
+            assert whose(tokens, signed(claims.encode())) in (None, person)
 
 
 def test_sub_decides(tokens: ApiTokens, person: Account) -> None:
-    assert tokens.account(signed(claims_of(person, email="nobody@example.org"))) == person
-    assert tokens.account(signed(claims_of(person, email=person.email))) == person
-    assert tokens.account(signed(claims_of(person, email=5))) == person
+    assert whose(tokens, signed(claims_of(person, email="nobody@example.org"))) == person
+    assert whose(tokens, signed(claims_of(person, email=person.email))) == person
+    assert whose(tokens, signed(claims_of(person, email=5))) == person
 
 
 def test_the_e_mail_counts_where_sub_names_nobody(tokens: ApiTokens, person: Account) -> None:
     for sub in (None, "nobody", "", "x" * 5000, "a\0b"):
         token = signed(claims_of(person, sub=sub, email=" READER@Example.org"))
-        assert tokens.account(token) == person, sub
+        assert whose(tokens, token) == person, sub
 
 
 def test_two_people_are_nobody(tokens: ApiTokens, person: Account, other: Account) -> None:
-    assert tokens.account(signed(claims_of(person, email=other.email))) is None
+    assert whose(tokens, signed(claims_of(person, email=other.email))) is None
 
 
 def test_nobody_at_all(tokens: ApiTokens, person: Account) -> None:
-    assert tokens.account(signed(claims_of(person, sub=None))) is None
-    assert tokens.account(signed(claims_of(person, sub="nobody", email="nobody@example.org"))) is None
+    assert whose(tokens, signed(claims_of(person, sub=None))) is None
+    assert whose(tokens, signed(claims_of(person, sub="nobody", email="nobody@example.org"))) is None
 
 
 def test_a_sub_that_is_no_text_names_nobody(judge: Judge) -> None:
@@ -166,7 +166,7 @@ def test_claims_that_no_database_can_hold_break_nothing(tokens: ApiTokens, perso
     values: list[object] = ["a\0b", "\ud800", "x" * 100_000, 5, [], {}, True]
     for name in ("sub", "email", "jti", "iss"):
         for value in values:
-            assert tokens.account(signed(claims_of(person, **{name: value}))) in (None, person)
+            assert whose(tokens, signed(claims_of(person, **{name: value}))) in (None, person)
 
 
 def test_a_revoked_token_is_worthless(database: Database, tokens: ApiTokens, person: Account) -> None:
@@ -174,8 +174,8 @@ def test_a_revoked_token_is_worthless(database: Database, tokens: ApiTokens, per
     jti = jwt.decode(revoked, options={"verify_signature": False})["jti"]
     with database.write() as connection:
         connection.execute(update(ApiToken).where(ApiToken.jti == jti).values(revoked_at=now()))
-    assert tokens.account(revoked) is None
-    assert tokens.account(kept) == person
+    assert whose(tokens, revoked) is None
+    assert whose(tokens, kept) == person
 
 
 def test_a_token_of_ours_that_is_not_listed_is_worthless(
@@ -184,9 +184,9 @@ def test_a_token_of_ours_that_is_not_listed_is_worthless(
     token = tokens.issue(person, "deleted").token
     with database.write() as connection:
         connection.execute(delete(ApiToken))
-    assert tokens.account(token) is None
-    assert tokens.account(signed(claims_of(person, iss="chatapp", jti="0" * 32))) is None
-    assert tokens.account(signed(claims_of(person, iss="chatapp"))) is None
+    assert whose(tokens, token) is None
+    assert whose(tokens, signed(claims_of(person, iss="chatapp", jti="0" * 32))) is None
+    assert whose(tokens, signed(claims_of(person, iss="chatapp"))) is None
 
 
 def test_a_listed_token_is_its_user_s_alone(
@@ -195,7 +195,7 @@ def test_a_listed_token_is_its_user_s_alone(
     tokens.issue(person, "mine")
     with database.read() as connection:
         jti = connection.scalars(select(ApiToken.jti)).one()
-    assert tokens.account(signed(claims_of(other, jti=jti))) is None
+    assert whose(tokens, signed(claims_of(other, jti=jti))) is None
 
 
 def test_a_disabled_user_s_tokens_are_worthless(
@@ -205,8 +205,8 @@ def test_a_disabled_user_s_tokens_are_worthless(
     by_email = signed(claims_of(person, sub="nobody", email=person.email))
     with database.write() as connection:
         connection.execute(update(User).where(User.id == person.id).values(disabled_at=now()))
-    assert [tokens.account(each) for each in (*made, by_email)] == [None, None, None]
-    assert tokens.account(signed(claims_of(other))) == other
+    assert [whose(tokens, each) for each in (*made, by_email)] == [None, None, None]
+    assert whose(tokens, signed(claims_of(other))) == other
 
 
 def test_a_change_of_password_ends_what_was_issued_before_it(
@@ -221,9 +221,9 @@ def test_a_change_of_password_ends_what_was_issued_before_it(
         signed(claims_of(person, jti="elsewhere")),
         signed(claims_of(person, iat=False)),
     ]
-    assert [tokens.account(each) for each in before] == [person] * len(before)
+    assert [whose(tokens, each) for each in before] == [person] * len(before)
     accounts.set_password(person, "another good password")
-    assert [tokens.account(each) for each in before] == [None] * len(before)
+    assert [whose(tokens, each) for each in before] == [None] * len(before)
     with database.write() as connection:  # as if it were a few seconds later
         connection.execute(update(User).values(password_changed_at=now() - timedelta(seconds=5)))
     changed = accounts.by_id(person.id)
@@ -233,7 +233,7 @@ def test_a_change_of_password_ends_what_was_issued_before_it(
         signed(claims_of(person, iat=moment)),
         signed(claims_of(person, iat=moment, jti="elsewhere")),
     ]
-    assert [tokens.account(each) for each in after] == [person] * len(after)
+    assert [whose(tokens, each) for each in after] == [person] * len(after)
 
 
 GARBAGE = ["", ".", "..", "...", "a.b.c", "é.é.é", "\0", "\ud800", "x" * 100_000, "eyJ9.eyJ9.", "e30.e30.e30"]
@@ -249,10 +249,10 @@ class NoDatabase(Database):
 def test_garbage_is_nobody_s() -> None:
     tokens = ApiTokens(NoDatabase(), SECRET)
     for token in GARBAGE:
-        assert tokens.account(token) is None
+        assert whose(tokens, token) is None
     bodies: list[object] = [[], "x", 5, None, b"", b"{", b"\xff", b"[" * 20_000]
     for claims in bodies:
-        assert tokens.account(signed(claims)) is None
+        assert whose(tokens, signed(claims)) is None
 
 
 pairs = st.tuples(st.binary(), st.binary()).map(lambda two: f"{encoded(two[0])}.{encoded(two[1])}.x")
@@ -261,4 +261,4 @@ pairs = st.tuples(st.binary(), st.binary()).map(lambda two: f"{encoded(two[0])}.
 @given(st.text() | pairs)
 @settings(deadline=None)
 def test_no_garbage_surprises_it(token: str) -> None:
-    assert ApiTokens(NoDatabase(), SECRET).account(token) is None
+    assert ApiTokens(NoDatabase(), SECRET).find(token) is None

@@ -140,14 +140,19 @@ def _event(delta: dict[str, object], finish_reason: str | None) -> bytes:
 
 
 class Stream:
-    """One reader of an event stream; reads no further than it is asked to."""
+    """One reader of an event stream; reads no further than it is asked to. Without a body it asks by GET."""
 
-    def __init__(self, port: int, path: str, body: Mapping[str, object], headers: Mapping[str, str]) -> None:
+    def __init__(
+        self, port: int, path: str, body: Mapping[str, object] | None, headers: Mapping[str, str]
+    ) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
-        self._connection.request(
-            "POST", path, json.dumps(body), {"Content-Type": "application/json", **headers}
-        )
+        if body is None:
+            self._connection.request("GET", path, headers=headers)
+        else:
+            sent = {"Content-Type": "application/json", **headers}
+            self._connection.request("POST", path, json.dumps(body), sent)
         self.response = self._connection.getresponse()
+        self.last_id = ""
         self._buffer = b""
 
     def __enter__(self) -> Self:
@@ -163,6 +168,7 @@ class Stream:
         while True:
             for frame in self._frames():
                 lines = frame.decode().split("\n")
+                self.last_id = next((line[4:] for line in lines if line.startswith("id: ")), self.last_id)
                 if f"event: {name}" in lines:
                     return json.loads(next(line for line in lines if line.startswith("data: "))[6:])
             data = self.response.read1(65_536)

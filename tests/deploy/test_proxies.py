@@ -160,8 +160,10 @@ def test_a_request_id_of_the_right_shape_is_kept(proxy: Proxy, recorder: Recorde
     assert REQUEST_ID.fullmatch(made)
 
 
-def test_no_query_reaches_a_log(proxy: Proxy, lonely_proxy: Proxy) -> None:
-    path = "/api/v1/generations/1/stream"
+@pytest.mark.parametrize(
+    "path", ["/api/v1/generations/1/stream", "/api/v1/turns/1/stream", "/generations/generate/1/stream"]
+)
+def test_no_query_reaches_a_log(proxy: Proxy, lonely_proxy: Proxy, path: str) -> None:
     for each in (proxy, lonely_proxy):
         ask(each, "GET", f"{path}?token=SECRET1", {"Referer": "http://elsewhere.example/?token=SECRET2"})
 

@@ -11,29 +11,8 @@ from chatapp.streaming.event_log import EventLog
 from chatapp.streaming.heartbeat import Heartbeat
 from chatapp.streaming.position import Position
 from chatapp.streaming.subscriber import Subscriber
+from tests.streaming.doubles import Clock, ScriptedWaiter
 from tests.streaming.wire import Client, read
-
-
-class ScriptedWaiter:
-    """Instead of sleeping, does the next thing that happens while a subscriber would sleep."""
-
-    def __init__(self, *happenings: Callable[[], None]) -> None:
-        self._happenings = list(happenings)
-        self.woken = 0
-
-    def wait(self) -> None:
-        self._happenings.pop(0)()
-
-    def wake(self) -> None:
-        self.woken += 1
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def _standing(text: str) -> Event:

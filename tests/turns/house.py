@@ -16,6 +16,7 @@ from chatapp.store.database import LOCK_WAIT_S, Database
 from chatapp.streaming.dialect import EVENTS
 from chatapp.streaming.position import Position
 from chatapp.streaming.subscriber import Subscriber
+from chatapp.streaming.voice_dialect import VoiceDialect
 from chatapp.turns.answering import Answering
 from chatapp.turns.conversations import Conversations
 from chatapp.turns.new_turn import CommittedTurn, NewTurn
@@ -80,6 +81,12 @@ class House:
         """A client that reads from the position `at` to the end."""
         with gevent.Timeout(timeout_s):
             return read(self.subscriber(turn, at).frames())
+
+    def follow_voice(self, turn_id: str, voice: str, timeout_s: float = 10) -> Client:
+        """A client that reads one voice of several to its end."""
+        turn = self.follow(turn_id)
+        with gevent.Timeout(timeout_s):
+            return read(Subscriber(turn.log, VoiceDialect(voice), None, turn.snapshot).frames())
 
     def subscriber(self, turn: FollowedTurn, at: str | None = None) -> Subscriber:
         position = None if at is None else Position.parse(at) or Position("", 0)

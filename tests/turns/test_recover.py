@@ -39,6 +39,7 @@ def test_a_turn_of_a_dead_process_ends_before_the_next_one_answers(database_url:
                     "error",
                     "INTERRUPTED",
                 )
+                assert here.generation(turn).ended_at is not None
                 client = here.read(here.follow(turn.id))
                 assert client.names() == ["snapshot", "usage", "failure", "done"]
                 assert client.text() == "a"

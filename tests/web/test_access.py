@@ -6,6 +6,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.routing import Rule
+from werkzeug.test import TestResponse
 
 from tests.web.conftest import (
     PASSWORD,
@@ -13,6 +14,7 @@ from tests.web.conftest import (
     Person,
     api_token,
     assert_error,
+    fields_at_fault,
     form_token,
     rows,
     session_cookie,
@@ -45,6 +47,10 @@ CALLS = [
     ("POST", "/api/chat/stream"),
     ("POST", "/api/v1/turns"),
     ("POST", "/api/v1/turns/x/cancel"),
+    ("POST", "/api/v1/turns/x/stream-token"),
+    ("POST", "/api/v1/generations/x/cancel"),
+    ("POST", "/api/v1/generations/x/stream-token"),
+    ("POST", "/generations/generate/x/stream-token"),
     ("POST", "/api/v1/auth/token"),
     ("PATCH", f"/api/v1/conversations/{NAME}"),
     ("DELETE", f"/api/v1/conversations/{NAME}"),
@@ -56,6 +62,14 @@ def path_to(rule: Rule) -> str:
     return rule.rule.replace("<path:", "<").replace("<", "{").replace(">", "}").format(**values)
 
 
+def asks_for_a_token(answered: TestResponse) -> bool:
+    return answered.status_code == 422 and fields_at_fault(answered) == {"token"}
+
+
+def asks_on_a_page(answered: TestResponse) -> bool:
+    return answered.headers.get("Location", "").startswith("/sign-in")
+
+
 def test_every_view_asks_for_a_sign_in_unless_it_is_known_to_be_public(standing_app: Flask) -> None:
     asked = set()
     for rule in standing_app.url_map.iter_rules():
@@ -64,7 +78,7 @@ def test_every_view_asks_for_a_sign_in_unless_it_is_known_to_be_public(standing_
             if answered.status_code == 401:
                 assert_error(answered, 401, "UNAUTHORIZED")
                 asked.add(rule.endpoint)
-            elif answered.headers.get("Location", "").startswith("/sign-in"):
+            elif asks_for_a_token(answered) or asks_on_a_page(answered):
                 asked.add(rule.endpoint)
     endpoints = {rule.endpoint for rule in standing_app.url_map.iter_rules()}
     assert endpoints - asked == PUBLIC

@@ -6,6 +6,7 @@ from flask import Blueprint, Response, jsonify, make_response, url_for
 
 from chatapp.streaming.dialect import EVENTS, EVENTS_WITH_SENTENCES, PLAIN, Dialect
 from chatapp.turns.new_turn import NewTurn
+from chatapp.web.access import streams
 from chatapp.web.api.message_body import ChatBody, PlainBody
 from chatapp.web.body import parsed
 from chatapp.web.services import services
@@ -15,12 +16,14 @@ blueprint = Blueprint("chat", __name__, url_prefix="/api")
 
 
 @blueprint.post("/v1/chat")
+@streams
 def chat() -> Response:
     """The event dialect. The generation is tied to this connection."""
     return _streamed(parsed(ChatBody).new_turn(bound=True), EVENTS_WITH_SENTENCES)
 
 
 @blueprint.post("/chat/stream")
+@streams
 def plain_chat() -> Response:
     """The plain dialect. The generation is tied to this connection."""
     return _streamed(parsed(PlainBody).new_turn(), PLAIN)

@@ -40,6 +40,9 @@ class BlocksDialect:
         self._blocks, self._waiting = BlockStream(), 0
         return b'<p class="message-note">Part of this answer is missing here. Reload the page to see it whole.</p>\n'
 
+    def covers(self, event: Event) -> bool:
+        return True
+
     def ends(self, event: Event) -> bool:
         return event.name == "done"
 

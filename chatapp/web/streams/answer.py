@@ -17,17 +17,13 @@ from chatapp.web.identity import current_account
 from chatapp.web.request_id import request_id
 from chatapp.web.services import services
 from chatapp.web.streams.hang_up import watched
+from chatapp.web.streams.position import asked_position
 from chatapp.web.streams.waiter import GreenletWaiter
 
 HEADERS = {
     "Cache-Control": "no-cache, no-store, must-revalidate, no-transform",
     "X-Accel-Buffering": "no",
 }
-
-
-def asked_position() -> str | None:
-    """What the reader sends as its place: the header wins over the query."""
-    return request.headers.get("Last-Event-ID") or request.args.get("last_event_id") or None
 
 
 def bound_stream(turn: FollowedTurn, dialect: Dialect, session_id: str) -> Response:

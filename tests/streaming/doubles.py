@@ -1,0 +1,27 @@
+"""Doubles for what a subscriber waits with and tells the time by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+
+class ScriptedWaiter:
+    """Instead of sleeping, does the next thing that happens while a subscriber would sleep."""
+
+    def __init__(self, *happenings: Callable[[], None]) -> None:
+        self._happenings = list(happenings)
+        self.woken = 0
+
+    def wait(self) -> None:
+        self._happenings.pop(0)()
+
+    def wake(self) -> None:
+        self.woken += 1
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
