@@ -17,14 +17,29 @@ export class Refused extends Error {
   }
 }
 
-/** Posts a message: {turn_id, session_id, generations, stream_url}. The same clientMessageId never posts twice. */
-export function startTurn({ message, sessionId, clientMessageId }) {
+const KEPT_CONNECTIONS = 6; // that a browser may have to one server
+const DRAINING_PAUSE_MS = 300;
+
+/**
+ * Posts a message: {turn_id, session_id, generations, stream_url}. The same clientMessageId never posts twice.
+ *
+ * A process that is about to end takes no message, and closes the connection that led to it: one of the next leads to
+ * the process that comes after it.
+ */
+export async function startTurn({ message, sessionId, clientMessageId }) {
   const body = { message, clientMessageId, ...(sessionId && { sessionId }) };
-  return post("/api/v1/turns", body);
+  for (let tries = 0; ; tries += 1) {
+    try {
+      return await post("/api/v1/turns", body, "Your message is still here: send it again in a moment.");
+    } catch (refusal) {
+      if (refusal.code !== "DRAINING" || tries === KEPT_CONNECTIONS) throw refusal;
+    }
+    await new Promise((done) => setTimeout(done, DRAINING_PAUSE_MS));
+  }
 }
 
 export function cancelTurn(url) {
-  return post(url);
+  return post(url, undefined, "The answer was not stopped: try again in a moment.");
 }
 
 /** The finished messages of a turn, as HTML from the server's own renderer. */
@@ -35,20 +50,21 @@ export async function finishedTurn(sessionId, turnId) {
   return response.text();
 }
 
-async function post(url, body) {
+async function post(url, body, comfort) {
   const headers = { Accept: "application/json", "X-CSRFToken": csrfToken() };
   if (body) headers["Content-Type"] = "application/json";
-  const response = await reach(url, { method: "POST", headers, body: body && JSON.stringify(body) });
+  const response = await reach(url, { method: "POST", headers, body: body && JSON.stringify(body) }, comfort);
   const answer = await response.json().catch(() => ({}));
   if (!response.ok) throw new Refused(answer.message ?? "The server could not be reached.", { status: response.status, code: answer.code });
   return answer;
 }
 
-async function reach(url, options) {
+/** `comfort` is what a person is told beside that there is no way to the server. */
+async function reach(url, options, comfort = "Try again in a moment.") {
   try {
     return await fetch(url, { credentials: "same-origin", ...options });
   } catch {
-    throw new Refused("The server cannot be reached. Your message is still here: send it again in a moment.");
+    throw new Refused(`The server cannot be reached. ${comfort}`);
   }
 }
 

@@ -6,8 +6,6 @@ import { Messages } from "./messages.js";
 import { addConversation } from "./sidebar.js";
 import { TurnStream } from "./turn_stream.js";
 
-const RETRY_MS = 3000;
-
 export class Chat {
   constructor(main) {
     this.main = main;
@@ -16,6 +14,7 @@ export class Chat {
     this.messages = new Messages(main.querySelector("#messages"));
     this.composer = new Composer(main.querySelector("#composer"), this.sessionId);
     this.announcer = main.querySelector("#announcer");
+    this.connection = main.querySelector("#connection");
   }
 
   start() {
@@ -82,7 +81,7 @@ export class Chat {
     this.turn = turn;
     this.composer.running(true);
     this.announce("The answer is being written.");
-    const stream = new TurnStream(turn.streamUrl);
+    const stream = new TurnStream(turn.streamUrl, Number(this.main.dataset.heartbeatMs));
     let fresh = true; // a stream that begins anew replays from the beginning
     stream.onText = (voice, text) => {
       if (fresh) this.messages.clear();
@@ -94,29 +93,38 @@ export class Chat {
       for (const { voice, text } of generations) this.messages.replace(voice, text);
     };
     stream.onFailure = (voice, sentence) => this.messages.fail(voice, sentence);
-    stream.onLost = (lost) => this.composer.warn(lost ? "The connection was lost. Trying again …" : "");
-    stream.onEnd = () => this.settle(turn);
+    stream.onLost = (lost) => this.showLost(lost);
+    stream.onEnd = () => this.settle(turn, stream);
+    stream.start();
+  }
+
+  showLost(lost) {
+    this.connection.hidden = !lost;
+    this.connection.textContent = lost ? "The connection was lost. Trying again …" : "";
   }
 
   /** The stream is over: the saved messages take the place of what was shown, unless it was not the end. */
-  async settle(turn) {
+  async settle(turn, stream) {
+    let html;
     try {
-      const html = await finishedTurn(this.sessionId, turn.id);
-      if (!this.messages.swap(html)) throw new Error("still running");
-    } catch (problem) {
-      if (problem.isFinal) return this.leave(problem);
-      this.composer.warn("The connection was lost. Trying again …");
-      setTimeout(() => this.follow(turn), RETRY_MS);
-      return;
+      html = await finishedTurn(this.sessionId, turn.id);
+    } catch (refusal) {
+      if (!refusal.isFinal) return stream.retry({ lost: true });
+      stream.close();
+      return this.leave(refusal);
     }
+    if (!this.messages.swap(html)) return stream.retry({ lost: false });
+    stream.close();
     this.turn = null;
-    this.composer.warn("");
+    this.showLost(false);
+    this.composer.complain("");
     this.composer.running(false);
     this.announce(this.messages.lastReply());
   }
 
   leave(refusal) {
     this.turn = null;
+    this.showLost(false);
     this.messages.settle();
     this.composer.running(false);
     this.composer.refused(refusal);

@@ -108,11 +108,6 @@ export class Composer {
     this.error.textContent = sentence;
   }
 
-  /** A passing trouble, said in the same place. */
-  warn(sentence) {
-    this.complain(sentence);
-  }
-
   offerSignIn() {
     const link = document.createElement("a");
     link.href = `/sign-in?next=${encodeURIComponent(location.pathname)}`;

@@ -1,48 +1,44 @@
-// One EventSource on one turn. It reconnects by itself and sends its position; `onEnd` comes exactly once.
+// The events of one turn, to its end.
 
-const PATIENCE_MS = 1000;
+import { Line } from "./line.js";
+
+const EVENTS = ["token", "snapshot", "failure", "heartbeat", "usage", "done"];
 
 export class TurnStream {
   onText = () => {};
   onSnapshot = () => {};
   onFailure = () => {};
   onLost = () => {};
-  onEnd = () => {};
+  onEnd = () => {}; // it looks like the end: then either `retry` or `close`
 
-  constructor(url) {
-    this.source = new EventSource(url);
-    this.listen("token", ({ voice, text }) => this.onText(voice, text));
-    this.listen("snapshot", ({ generations }) => this.onSnapshot(generations));
-    this.listen("failure", ({ voice, message }) => this.onFailure(voice, message));
-    this.listen("heartbeat", () => {});
-    this.listen("usage", () => {});
-    this.listen("done", () => this.end());
-    this.source.addEventListener("open", () => this.found());
-    this.source.addEventListener("error", () => this.lost());
+  constructor(url, heartbeatMs) {
+    this.line = new Line(url, EVENTS, (name, data) => this.take(name, data), heartbeatMs);
+    this.line.onLost = (lost) => this.onLost(lost);
+    this.line.onRefused = () => this.onEnd();
   }
 
-  listen(event, take) {
-    this.source.addEventListener(event, ({ data }) => {
-      this.found();
-      take(JSON.parse(data));
-    });
+  start() {
+    this.line.start();
   }
 
-  found() {
-    if (this.timer === undefined) return;
-    clearTimeout(this.timer);
-    this.timer = undefined;
-    this.onLost(false);
-  }
-
-  lost() {
-    if (this.source.readyState === EventSource.CLOSED) this.end(); // it was answered, and not with a stream
-    else this.timer ??= setTimeout(() => this.onLost(true), PATIENCE_MS);
+  take(name, data) {
+    if (name === "token") this.onText(data.voice, data.text);
+    else if (name === "snapshot") this.onSnapshot(data.generations);
+    else if (name === "failure") this.onFailure(data.voice, data.message);
+    else if (name === "done") this.end();
   }
 
   end() {
-    clearTimeout(this.timer);
-    this.source.close();
+    this.line.drop();
     this.onEnd();
+  }
+
+  /** Goes on after what was not the end; `lost` says that the server could not be reached. */
+  retry({ lost }) {
+    this.line.retry({ lost });
+  }
+
+  close() {
+    this.line.close();
   }
 }

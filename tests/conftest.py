@@ -15,13 +15,14 @@ from chatapp.store.migration import upgrade
 from tests.postgresql_server import PostgresqlServer
 from tests.valkey import RunningValkey
 
+BROWSER = Path(__file__).resolve().parent / "browser"
 NOTHING_SKIPPED = os.environ.get("CHATAPP_TEST_ALL") == "1"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Playwright and gevent do not go together: each half of the tests says so when it is run the wrong way."""
     patched = monkey.is_module_patched("socket")
-    browser = [item for item in items if "browser" in item.path.parts]
+    browser = [item for item in items if BROWSER in item.path.parents]
     if patched and browser:
         raise pytest.UsageError(
             "run tests/browser by itself, without -p tests.gevent_patch (see `make test`)"

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page
 
+from tests.deploy.lockstep import LockstepUpstream
+
 PATIENCE_S = 30
+SESSION = "chatapp_session"
+
+
+_sessions: dict[str, list[Any]] = {}
+"""By the server's address: the cookie of a session that somebody has begun there."""
 
 
 class Server(Protocol):
@@ -38,11 +45,21 @@ class Reader:
         self.page.goto(self.server.url + path)
 
     def sign_in(self) -> None:
-        self.visit("/sign-in")
+        """With the session of an earlier reader, where there is one: the form takes its time."""
+        self.context.add_cookies(_sessions.get(self.server.url, []))
+        self.visit("/")
+        if "/sign-in" in self.page.url:
+            self.fill_in_the_form()
+
+    def fill_in_the_form(self) -> None:
         self.page.fill("#email", self.server.email)
         self.page.fill("#password", self.server.password)
         self.page.click("main button")
         self.page.wait_for_url(self.server.url + "/")
+        [cookie] = [each for each in self.context.cookies() if each["name"] == SESSION]
+        _sessions[self.server.url] = [
+            {"name": SESSION, "value": cookie["value"], "url": self.server.url, "httpOnly": True}
+        ]
 
     def sign_out(self) -> None:
         self.page.click(".account summary")
@@ -56,6 +73,42 @@ class Reader:
         """Presses Send, and waits for nothing."""
         self.write(message)
         self.page.click("#send", no_wait_after=True)
+
+    def ask(self, upstream: LockstepUpstream) -> None:
+        """Signs in and asks; the answer has begun with "one ", which is saved."""
+        self.sign_in()
+        self.send("Count")
+        upstream.wait_until_asked()
+        upstream.give("one ")
+        self.until(lambda: "/c/" in self.page.url)
+        self.until(lambda: self.saved[-1]["content"] == "one ")
+
+    def second_tab(self) -> Reader:
+        """Another tab on the same page."""
+        tab = Reader(self.context, self.server)
+        tab.page.goto(self.page.url)
+        return tab
+
+    @property
+    def text(self) -> str:
+        """What the latest answer reads, as it is written: exactly, while it arrives."""
+        return self.answer.text_content() or ""
+
+    @property
+    def saved(self) -> list[dict[str, Any]]:
+        """The messages of this conversation, as the server has saved them."""
+        session_id = self.page.url.partition("/c/")[2].partition("?")[0]
+        address = f"{self.server.url}/api/v1/conversations/{session_id}/messages"
+        answered = self.context.request.get(
+            address, max_retries=5
+        )  # over connections that may be dead by now
+        items: list[dict[str, Any]] = answered.json()["items"]
+        return items
+
+    @property
+    def again(self) -> Locator:
+        """The button that asks the same once more, where it is offered."""
+        return self.page.get_by_role("button", name="Try again")
 
     @property
     def own(self) -> Locator:

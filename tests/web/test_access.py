@@ -41,6 +41,7 @@ FORMS = [
     "/messages",
     f"/c/{NAME}/messages",
     "/turns/x/stop",
+    "/turns/x/again",
 ]
 CALLS = [
     ("POST", "/api/v1/chat"),

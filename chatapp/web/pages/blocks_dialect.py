@@ -17,15 +17,19 @@ ENDING_NOTES = {
     "content_filter": "The provider's content filter ended this answer.",
 }
 """What a page says of a reply that is not whole, by its finish reason."""
+_NOT_WHOLE = frozenset({"cancelled", "error"})
+_NOTHING = Markup("")
 
 
 class BlocksDialect:
-    """For one reader: it remembers the block that is still being written."""
+    """For one reader: it remembers the block that is still being written. `again` is the form that asks the same once
+    more, for an answer that does not end whole."""
 
     name = "blocks"
     shared = False
 
-    def __init__(self) -> None:
+    def __init__(self, again: Markup = _NOTHING) -> None:
+        self._again = again
         self._blocks = BlockStream()
         self._waiting = 0  # characters of the block that is not finished, at the most
 
@@ -84,4 +88,5 @@ class BlocksDialect:
 
     def _note(self, finish_reason: str) -> list[Markup]:
         note = ENDING_NOTES.get(finish_reason)
-        return [Markup('<p class="message-note">{}</p>\n').format(note)] if note else []
+        told = [Markup('<p class="message-note">{}</p>\n').format(note)] if note else []
+        return [*told, self._again] if finish_reason in _NOT_WHOLE else told

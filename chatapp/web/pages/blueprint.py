@@ -14,11 +14,13 @@ blueprint = Blueprint("pages", __name__)
 
 
 def template_values() -> dict[str, Any]:
-    """`user` (or None), `csrf_token()`, whether the model is simulated, and whether people may register."""
+    """`user` (or None), `csrf_token()`, whether the model is simulated, whether people may register, and the silence
+    after which a stream beats."""
     settings = services().settings
     return {
         "user": account_if_known(),
         "csrf_token": csrf_token,
         "simulated": settings.simulated,
         "registration_open": settings.registration_open,
+        "heartbeat_ms": settings.heartbeat_ms,
     }

@@ -1,9 +1,9 @@
-"""The conversation page, the forms that work without JavaScript, and the page that is a stream."""
+"""The conversation page, the form that sends a message, and the page that is a stream."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -21,7 +21,7 @@ from chatapp.web.body import validated
 from chatapp.web.identity import current_account
 from chatapp.web.pages.blocks_dialect import BlocksDialect
 from chatapp.web.pages.blueprint import blueprint
-from chatapp.web.pages.shown import shown_conversation, shown_message
+from chatapp.web.pages.shown import shown_conversation, shown_messages
 from chatapp.web.services import services
 from chatapp.web.streams.answer import HEADERS, followed
 
@@ -67,34 +67,22 @@ def message(session_id: str) -> Answer:
     return _post(session_id)
 
 
-@blueprint.post("/turns/<turn_id>/stop", endpoint="stop_turn")
-def stop_turn(turn_id: str) -> Answer:
-    """Stops a turn and goes back to its conversation."""
-    account, turns = current_account(), services().answering.turns
-    session_id = services().conversations.of_turn(account.id, turn_id)
-    turns.stop(account.id, turn_id)
-    return redirect(url_for("pages.conversation", session_id=session_id), 303)
-
-
-@blueprint.get("/c/<session_id>/turns/<turn_id>", endpoint="turn")
-def turn_fragment(session_id: str, turn_id: str) -> Answer:
-    """The finished messages of one turn, for the script to put in place of what it has typed out."""
-    rows = services().conversations.turn_messages(current_account().id, session_id, turn_id)
-    return render_template("_turn.html", messages=[shown_message(row) for row in rows])
-
-
 def _post(session_id: str | None) -> Answer:
-    """Starts a turn and leads to its conversation, so that a reload posts nothing."""
-    form = {
-        "message": request.form.get("message", "").replace("\r\n", "\n"),
-        "sessionId": session_id,
-        "clientMessageId": request.form.get("client_message_id") or None,
-    }
+    message = request.form.get("message", "").replace("\r\n", "\n")
+    asked = {"message": message, "clientMessageId": request.form.get("client_message_id") or None}
+    return started(session_id, asked, draft=message)
+
+
+def started(session_id: str | None, asked: Mapping[str, Any], *, draft: str) -> Answer:
+    """Starts the turn that is asked for, by the names of the API's fields, and leads to its conversation, so that a
+    reload posts nothing. Where it is refused, the page says why and has `draft` in the composer."""
     try:
-        new = validated(lambda: ChatBody.model_validate(form)).new_turn(bound=False)
+        new = validated(lambda: ChatBody.model_validate({**asked, "sessionId": session_id})).new_turn(
+            bound=False
+        )
         committed, turn = services().answering.turns.begin(new)
     except (ValidationFailed, Conflict, Unavailable) as error:
-        return _refused(session_id, form["message"] or "", error)
+        return _refused(session_id, draft, error)
     turn.start()
     return redirect(url_for("pages.conversation", session_id=committed.session_id), 303)
 
@@ -119,7 +107,7 @@ def _page(found: Any, *, running: FollowedTurn | None = None, **values: Any) -> 
     shown: dict[str, Any] = {
         "conversation": found,
         "conversations": [shown_conversation(row, session_id) for row in listed[:_SIDEBAR]],
-        "messages": [shown_message(row) for row in rows],
+        "messages": shown_messages(rows, newest=before is None),
         "older_url": older,
         "next_conversations_url": _older_conversations(listed),
         "running_turn": _shown_turn(running) if running else None,
@@ -160,7 +148,8 @@ def _streamed_page(found: Any, turn: FollowedTurn) -> Response:
     answer is written."""
     page = _page(found, running=turn, live_blocks=[_HERE])
     head, _, tail = page.partition(_HERE)
-    blocks = followed(turn, BlocksDialect(), None)
+    again = Markup(render_template("_again.html", turn_id=turn.id))  # noqa: S704 - a template of our own
+    blocks = followed(turn, BlocksDialect(again), None)
     return Response(_pieces(head.encode(), blocks, tail.encode()), mimetype="text/html", headers=HEADERS)
 
 

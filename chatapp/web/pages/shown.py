@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +14,7 @@ from chatapp.web.markdown.renderer import render
 
 SHORT = 1024
 """Characters that are rendered on the spot."""
+_NOT_WHOLE = frozenset({"cancelled", "error", "interrupted", "partial"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,8 @@ class ShownMessage:
     finish_reason: str | None
     error_sentence: str | None
     created_at: datetime
+    again_of: str | None = None
+    """The turn that the page offers to ask again; None where it does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,15 @@ class ShownConversation:
     title: str
     updated_at: datetime
     current: bool
+
+
+def shown_messages(rows: Sequence[Any], *, newest: bool) -> list[ShownMessage]:
+    """Messages, oldest first. `newest` says that the conversation ends with them: if the last is a reply that is not
+    whole, its question can be asked again."""
+    shown = [shown_message(row) for row in rows]
+    if newest and shown and shown[-1].status in _NOT_WHOLE:
+        shown[-1] = replace(shown[-1], again_of=rows[-1].turn_id)
+    return shown
 
 
 def shown_message(row: Any) -> ShownMessage:

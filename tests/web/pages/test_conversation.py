@@ -8,7 +8,6 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from gevent.event import Event
-from werkzeug.test import TestResponse
 
 from tests.scripted_upstream import DONE, LAST_CHUNK, STREAM_HEAD, End, ScriptedUpstream, chunk, delta, refuse
 from tests.web.conftest import (
@@ -21,22 +20,10 @@ from tests.web.conftest import (
     signed_in,
     submit,
 )
-from tests.web.event_stream import patience, until
+from tests.web.event_stream import patience
+from tests.web.pages.visit import page_of, posted
 
 NAME = "session-20250819-143022-a1b2"
-
-
-def page_of(answered: TestResponse) -> str:
-    assert answered.status_code == 200
-    assert answered.mimetype == "text/html"
-    return answered.get_data(as_text=True)
-
-
-def posted(browser: FlaskClient, message: str = "Hi") -> str:
-    """Where the form for a new conversation leads."""
-    answered = submit(browser, "/messages", "/", message=message, client_message_id="m1")
-    assert answered.status_code == 303
-    return answered.headers["Location"]
 
 
 def test_a_message_without_javascript_is_answered_on_the_page(app: Flask, browser: FlaskClient) -> None:
@@ -98,17 +85,6 @@ def test_a_failure_is_told_on_the_streamed_page(browser: FlaskClient, upstream: 
     assert "key was refused" in page
 
 
-def test_stopping_without_javascript(app: Flask, browser: FlaskClient, upstream: ScriptedUpstream) -> None:
-    upstream.scripts = [[STREAM_HEAD, chunk(delta("one")), End.HANG]]
-    where = posted(browser)
-    turn_id = browser.get(f"/api/v1/conversations/{where.rpartition('/')[2]}/messages").get_json()["items"][
-        0
-    ]["turn_id"]
-    answered = submit(browser, f"/turns/{turn_id}/stop", "/password")
-    assert (answered.status_code, answered.headers["Location"]) == (303, where)
-    assert until(lambda: last_reply(app).status == "cancelled")
-
-
 @pytest.mark.parametrize("message", ["", " \r\n", "x" * 4001, "a\0b"])
 def test_a_message_that_will_not_do_comes_back_with_a_sentence(
     app: Flask, browser: FlaskClient, message: str
@@ -163,22 +139,6 @@ def test_a_stranger_s_conversation_is_a_missing_page(
         assert "my secret" not in answered.get_data(as_text=True)
     assert submit(other, f"{where}/messages", "/", message="Hi").status_code == 404
     assert "my secret" not in page_of(other.get("/"))
-
-
-def test_a_stranger_s_turn_shows_and_stops_nothing(
-    app: Flask, browser: FlaskClient, stranger: Person
-) -> None:
-    where = posted(browser, "my secret")
-    page_of(browser.get(where))
-    turn_id = browser.get(f"/api/v1/conversations/{where.rpartition('/')[2]}/messages").get_json()["items"][
-        0
-    ]["turn_id"]
-    other = signed_in(app, stranger)
-    assert other.get(f"{where}/turns/{turn_id}").status_code == 404
-    assert submit(other, f"/turns/{turn_id}/stop", "/").status_code == 404
-    fragment = page_of(browser.get(f"{where}/turns/{turn_id}"))
-    assert "Hello, world!" in fragment
-    assert "<html" not in fragment
 
 
 def test_no_query_surprises_the_page(app_on_either: Flask, sign_up: SignUp) -> None:
