@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from gevent.event import Event
@@ -24,14 +24,24 @@ from tests.turns.house import House, house
 
 @contextmanager
 def two_machines(
-    database_url: str, redis_url: str, folder: Path, upstream: ScriptedUpstream, **variables: str
+    database_url: str, redis_url: str, folder: Path, upstream: ScriptedUpstream, *, abandon_s: float = 300
 ) -> Iterator[tuple[House, House]]:
     """The one that answers in these tests, and another one."""
-    variables["REDIS_URL"] = redis_url
-    with house(database_url, folder / "here", upstream.base_url, **variables) as here:
-        with house(database_url, folder / "there", upstream.base_url, **variables) as there:
-            here.account()
-            yield here, there
+    with ExitStack() as stack:
+        here, there = (
+            stack.enter_context(
+                house(
+                    database_url,
+                    folder / name,
+                    upstream.base_url,
+                    REDIS_URL=redis_url,
+                    CHATAPP_ABANDON_S=str(abandon_s),
+                )
+            )
+            for name in ("here", "there")
+        )
+        here.account()
+        yield here, there
 
 
 class Lockstep:

@@ -91,12 +91,12 @@ def test_a_turn_that_ends_without_redis_is_told_to_its_end(
             near, far = Reader(turn.id).follow(here), Reader(turn.id).follow(there)
             far.until_text(script.say(2))
             valkey.kill()
+            for _ in range(2):
+                far.until_text(script.say())
             script.say_the_rest()
             assert near.to_the_end().text() == WHOLE
-            client = far.to_the_end()
-            assert client.text() == WHOLE == here.replies(turn.session_id)[0].content
-            assert client.names() == ["token", "token", "snapshot", "usage", "done"]
-            assert client.frames[-2:] == near.client.frames[-2:], "the end has the places that it has here"
+            assert far.to_the_end().text() == WHOLE == here.replies(turn.session_id)[0].content
+            assert far.client.frames[-2:] == near.client.frames[-2:], "the end has the places that it has here"
             far.follow(there).to_the_end()
             assert far.finished, "who has the end has everything"
 

@@ -269,7 +269,7 @@ def test_a_turn_that_is_heard_only_there_is_not_abandoned(
     database_url: str, redis_url: str, tmp_path: Path
 ) -> None:
     with ScriptedUpstream([*HEAD_AND_A, End.HANG]) as upstream:
-        with two_machines(database_url, redis_url, tmp_path, upstream, CHATAPP_ABANDON_S="1.5") as (
+        with two_machines(database_url, redis_url, tmp_path, upstream, abandon_s=1.5) as (
             here,
             there,
         ):

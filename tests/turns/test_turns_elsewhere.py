@@ -1,126 +1,136 @@
-"""The turns that one process follows and another answers, a look at a time."""
+"""Turns that another process answers, followed by readers who leave and come back."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import gevent
 import pytest
-from sqlalchemy import Connection, select
+from gevent.event import Event
+from sqlalchemy import Connection
 
-from chatapp.store.conversation import Turn
 from chatapp.store.database import Database, DatabaseUnavailable
 from chatapp.streaming.dialect import EVENTS
-from chatapp.streaming.position import Position
+from chatapp.streaming.event import token
+from chatapp.streaming.mirror import Mirror
+from chatapp.streaming.shared_logs import PrivateLogs
 from chatapp.streaming.subscriber import Subscriber
-from chatapp.turns.listeners import Listeners
-from chatapp.turns.running_turns import RunningTurns
-from chatapp.turns.saved_turn import BEGIN_S, SavedTurn
+from chatapp.turns.running_turn import RunningTurn
+from chatapp.turns.saved_turn import Look, SavedTurn
 from chatapp.turns.turns_elsewhere import TurnsElsewhere
-from tests.scripted_upstream import ScriptedUpstream, answer
+from tests.scripted_upstream import DONE, LAST_CHUNK, STREAM_HEAD, ScriptedUpstream, Step, chunk, delta
 from tests.streaming.processes import process
-from tests.streaming.wire import Client, read
-from tests.turns.house import House, house, until
+from tests.streaming.wire import Client
+from tests.turns.house import house, until
 from tests.turns.machines import Lockstep
 from tests.valkey import RunningValkey
 
-PARTS = ["One ", "two ", "three ", "four"]
-THERE = "b" * 32
+LONG_S = 100.0
 
 
-class Clock:
-    now = 1000.0
+class Followed:
+    """A turn that one process answers, as another one knows it. `said` lets upstream end its answer."""
 
-    def __call__(self) -> float:
-        return self.now
-
-
-class Elsewhere:
-    """A process that follows turns of `here`, as often as the test says."""
-
-    def __init__(self, database: Database, redis_url: str) -> None:
-        self.clock = Clock()
-        self.database = database
-        self._redis_url = redis_url
-
-    @contextmanager
-    def turns(self) -> Iterator[TurnsElsewhere]:
-        with process(self._redis_url, THERE) as there:
-            yield TurnsElsewhere(self.database, there.logs, clock=self.clock)
+    def __init__(self, database_url: str, redis_url: str, folder: Path, stack: ExitStack) -> None:
+        self.said = Event()
+        self.now = 0.0
+        script: list[Step] = [STREAM_HEAD, chunk(delta("first ")), self.said, chunk(delta("second", "stop"))]
+        upstream = stack.enter_context(ScriptedUpstream([*script, chunk(DONE), LAST_CHUNK]))
+        here, self.there = (
+            stack.enter_context(house(database_url, folder / "data", upstream.base_url, REDIS_URL=redis_url))
+            for _ in range(2)
+        )
+        self.turn: RunningTurn = here.start()
+        self.elsewhere = TurnsElsewhere(
+            self.there.database, self.there.answering.logs, clock=lambda: self.now
+        )
 
 
-def _reading(turn: SavedTurn, position: Position | None = None) -> Subscriber:
-    return Subscriber(turn.log, EVENTS, position, turn.snapshot)
+@pytest.fixture
+def followed(sqlite_url: str, redis_url: str, tmp_path: Path) -> Iterator[Followed]:
+    with ExitStack() as stack:
+        yield Followed(sqlite_url, redis_url, tmp_path, stack)
 
 
-def _read(client: Client, subscriber: Subscriber) -> None:
-    for piece in subscriber.frames():
-        client.feed(piece)
+def test_a_turn_is_not_let_go_between_the_question_and_the_first_look(followed: Followed) -> None:
+    elsewhere, there = followed.elsewhere, followed.there
+    elsewhere.find(followed.turn.id)
+    followed.now += LONG_S
+    back = elsewhere.find(followed.turn.id)
+    elsewhere.tick()
+
+    reader = gevent.spawn(there.read, back, timeout_s=30)
+    until(lambda: back.log.is_heard)
+    followed.said.set()
+
+    assert reader.get().text() == "first second"
 
 
-def _saved(here: House, session_id: str, text: str) -> None:
-    until(lambda: here.replies(session_id)[0].content == text)
+def test_a_turn_that_nobody_asked_for_again_is_let_go(followed: Followed) -> None:
+    elsewhere = followed.elsewhere
+    before = elsewhere.find(followed.turn.id)
+    followed.now += LONG_S
+    elsewhere.tick()
+
+    assert elsewhere.find(followed.turn.id) is not before
+    followed.said.set()
 
 
-def test_who_comes_back_to_a_turn_that_nobody_followed_is_served(
-    sqlite_url: str, redis_url: str, tmp_path: Path
-) -> None:
-    script = Lockstep(*PARTS)
-    with ScriptedUpstream(script) as upstream:
-        with house(sqlite_url, tmp_path, upstream.base_url, REDIS_URL=redis_url) as here:
-            turn = here.start()
-            there = Elsewhere(here.database, redis_url)
-            with there.turns() as turns:
-                first = turns.find(turn.id)
-                there.clock.now += BEGIN_S + 1
-                followed = turns.find(turn.id)
-                assert followed is first
-                turns.tick()
-                reading = gevent.spawn(read, _reading(followed).frames())
-                script.say_the_rest()
-                assert reading.get(timeout=10).text() == "".join(PARTS)
+def test_who_lost_its_place_when_the_turn_had_just_ended_is_told_all_of_it(followed: Followed) -> None:
+    """Its log was let go after the reader had asked for it."""
+    elsewhere = followed.elsewhere
+    turn = elsewhere.find(followed.turn.id)
+    followed.said.set()
+    until(lambda: turn.log.closed)
+    elsewhere.tick()
+
+    assert followed.there.read(turn, "not a place").text() == "first second"
 
 
-def test_a_turn_that_nobody_follows_is_let_go(sqlite_url: str, redis_url: str, tmp_path: Path) -> None:
-    script = Lockstep(*PARTS)
-    with ScriptedUpstream(script) as upstream:
-        with house(sqlite_url, tmp_path, upstream.base_url, REDIS_URL=redis_url) as here:
-            turn = here.start()
-            there = Elsewhere(here.database, redis_url)
-            with there.turns() as turns:
-                first = turns.find(turn.id)
-                turns.tick()
-                assert turns.find(turn.id) is first
-                there.clock.now += BEGIN_S + 1
-                turns.tick()
-                assert list(turns) == []
-                assert turns.find(turn.id) is not first
+class OneMirror(PrivateLogs):
+    """Logs of others that a test fills by hand."""
+
+    def __init__(self, log_id: str) -> None:
+        self.made = Mirror(log_id)
+        self.made.take(1, [token("first ")])
+
+    def mirror(self, log_id: str) -> Mirror | None:
+        return self.made
 
 
-def test_a_lost_reader_of_a_turn_that_has_ended_is_told_all_of_it(
-    sqlite_url: str, redis_url: str, tmp_path: Path
-) -> None:
-    """It asked while the turn ran, and begins to read when nobody looks at the turn any more."""
-    script = Lockstep(*PARTS)
-    with ScriptedUpstream(script) as upstream:
-        with house(sqlite_url, tmp_path, upstream.base_url, REDIS_URL=redis_url) as here:
-            turn = here.start()
-            with Elsewhere(here.database, redis_url).turns() as turns:
-                followed = turns.find(turn.id)
-                lost = _reading(followed, Position("", 0))
-                script.say_the_rest()
-                until(lambda: followed.log.closed)
-                turns.tick()
-                assert list(turns) == []
-                client = read(lost.frames())
-                assert client.names() == ["snapshot", "usage", "done"]
-                assert client.text() == "".join(PARTS)
+def test_a_mirror_that_is_a_moment_behind_what_is_saved_is_kept(followed: Followed) -> None:
+    """Who saves and who looks may do so in the same second's moment, always."""
+    logs = OneMirror(followed.turn.log.id)
+    turn = SavedTurn(followed.there.database, logs, followed.turn.id)
+    for number in range(2, 10):
+        logs.made.take(number, [token("a")])
+        turn.watch(Look(logs.made.log.id, is_ended=False, length=logs.made.length + 1))
+
+    assert turn.log is logs.made.log
+
+
+def test_a_mirror_that_comes_no_further_is_given_up(followed: Followed) -> None:
+    logs = OneMirror(followed.turn.log.id)
+    turn = SavedTurn(followed.there.database, logs, followed.turn.id)
+    for _ in range(3):
+        turn.watch(Look(logs.made.log.id, is_ended=False, length=7))
+
+    assert logs.made.log.successor is turn.log
+
+
+def test_a_mirror_that_does_not_learn_of_the_end_is_given_up(followed: Followed) -> None:
+    logs = OneMirror(followed.turn.log.id)
+    turn = SavedTurn(followed.there.database, logs, followed.turn.id)
+    for _ in range(3):
+        turn.watch(Look(logs.made.log.id, is_ended=True, length=0))
+
+    assert logs.made.log.successor is turn.log
 
 
 class Failing(Database):
-    """Fails once it has been read `left` times more."""
+    """Fails once, when it has been read `left` times more."""
 
     left: int | None = None
 
@@ -135,65 +145,40 @@ class Failing(Database):
             yield connection
 
 
+def _read(client: Client, turn: SavedTurn) -> None:
+    for piece in Subscriber(turn.log, EVENTS, None, turn.snapshot).frames():
+        client.feed(piece)
+
+
 @pytest.mark.parametrize("reads", [0, 1])
 def test_a_database_that_fails_at_the_wrong_moment_doubles_nothing(
     reads: int, sqlite_url: str, valkey: RunningValkey, tmp_path: Path
 ) -> None:
-    script = Lockstep(*PARTS)
-    with ScriptedUpstream(script) as upstream:
+    """Redis is gone, and so is the database when the turn is to be followed by its saved text."""
+    script = Lockstep(*"abcd")
+    with ScriptedUpstream(script) as upstream, process(valkey.url, "b" * 32) as there:
         with house(sqlite_url, tmp_path, upstream.base_url, REDIS_URL=valkey.url) as here:
-            turn = here.start()
             database = Failing(sqlite_url)
-            with Elsewhere(database, valkey.url).turns() as turns:
-                followed = turns.find(turn.id)
-                client = Client()
-                reading = gevent.spawn(_read, client, _reading(followed))
-                script.say(2)
-                until(lambda: followed.log.end == 2)
-                valkey.kill()
-                _saved(here, turn.session_id, script.say())
-                for _ in range(2):
-                    turns.tick()
-                database.left = reads
-                with pytest.raises(DatabaseUnavailable):
-                    turns.tick()
-                for _ in range(3):
-                    turns.tick()
-                until(lambda: client.text() == script.said)
-                script.say_the_rest()
-                until(lambda: turn.log.closed)
-                turns.tick()
-                reading.get(timeout=10)
-                assert client.text() == "".join(PARTS)
+            elsewhere = TurnsElsewhere(database, there.logs)
+            turn = here.start()
+            followed, client = elsewhere.find(turn.id), Client()
+            reading = gevent.spawn(_read, client, followed)
+            script.say(2)
+            until(lambda: followed.log.end == 2)
+            valkey.kill()
+            said = script.say()
+            until(lambda: here.replies(turn.session_id)[0].content == said)
+            for _ in range(2):
+                elsewhere.tick()
+            database.left = reads
+            with pytest.raises(DatabaseUnavailable):
+                elsewhere.tick()
+            for _ in range(3):
+                elsewhere.tick()
+            until(lambda: client.text() == said)
+            script.say_the_rest()
+            until(lambda: turn.log.closed)
+            elsewhere.tick()
+            reading.get(timeout=10)
+            assert client.text() == "abcd"
             database.close()
-
-
-def test_whoever_hears_a_turn_says_so_at_once_and_then_now_and_again(
-    sqlite_url: str, redis_url: str, tmp_path: Path
-) -> None:
-    with ScriptedUpstream(answer("a")) as upstream:
-        with house(sqlite_url, tmp_path, upstream.base_url) as here:
-            _, turn = here.begin()
-            there = Elsewhere(here.database, redis_url)
-            with there.turns() as turns:
-                listeners = Listeners(here.database, RunningTurns(), turns, 300, clock=there.clock)
-                frames = _reading(turns.find(turn.id)).frames()
-                listeners.tick()
-                assert _heard_at(here) is None
-                next(frames)
-                listeners.tick()
-                first = _heard_at(here)
-                assert first is not None
-                there.clock.now += 1
-                listeners.tick()
-                assert _heard_at(here) == first
-                there.clock.now += 100
-                listeners.tick()
-                assert _heard_at(here) != first
-                frames.close()
-                assert listeners.period_s <= 1
-
-
-def _heard_at(here: House) -> object:
-    with here.database.read() as connection:
-        return connection.scalar(select(Turn.heard_at))
