@@ -166,7 +166,7 @@ def test_a_stop_from_there_lets_upstream_go_within_a_second(
             reply = here.replies(turn.session_id)[0]
             assert (reply.content, reply.status, reply.finish_reason) == ("a", "cancelled", "cancelled")
             assert there.follow(turn.id).log.closed
-            assert shared_valkey.redis.xlen(inbox_key(_owner(here, turn))), "it was nudged"
+            until(lambda: shared_valkey.redis.xlen(inbox_key(_owner(here, turn))))  # it was nudged
 
 
 def _hung_up_after(upstream: ScriptedUpstream, request: int, asked_at: float) -> float:
