@@ -96,7 +96,9 @@ def test_a_turn_that_ends_without_redis_is_told_to_its_end(
             script.say_the_rest()
             assert near.to_the_end().text() == WHOLE
             assert far.to_the_end().text() == WHOLE == here.replies(turn.session_id)[0].content
-            assert far.client.frames[-2:] == near.client.frames[-2:], "the end has the places that it has here"
+            assert far.client.frames[-2:] == near.client.frames[-2:], (
+                "the end has the places that it has here"
+            )
             far.follow(there).to_the_end()
             assert far.finished, "who has the end has everything"
 
