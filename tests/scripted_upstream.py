@@ -11,7 +11,8 @@ script serves all further ones. A model in `by_model` has a script of its own. A
     End.HANG        nothing more happens until the client hangs up
     UNTIL_READ      the client has taken everything from its socket, so that what follows arrives by itself
 
-A script that ends leaves the connection open for the next request.
+A script that ends leaves the connection open for the next request. One that depends on the request is a function
+of it, which is asked for each step when the one before is done.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import socket
 import struct
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from pathlib import Path
@@ -65,11 +66,14 @@ class ReceivedRequest:
         return json.loads(self.body)
 
 
+ScriptFor = Callable[[ReceivedRequest], Iterable[Step]]
+
+
 class ScriptedUpstream:
     """Use as a context manager, or start() and stop()."""
 
-    def __init__(self, *scripts: Script) -> None:
-        self.scripts = list(scripts)
+    def __init__(self, *scripts: Script | ScriptFor) -> None:
+        self.scripts: list[Script | ScriptFor] = list(scripts)
         self.by_model: dict[str, Script] = {}
         self.connections = 0
         """Connections that were ever accepted."""
@@ -143,11 +147,12 @@ class ScriptedUpstream:
         except OSError:
             return False
 
-    def _script(self, request: ReceivedRequest) -> Script:
+    def _script(self, request: ReceivedRequest) -> Iterable[Step]:
         model = request.json().get("model") if request.body else None
         if model in self.by_model:
             return self.by_model[model]
-        return self.scripts[min(self.requests.index(request), len(self.scripts) - 1)]
+        script = self.scripts[min(self.requests.index(request), len(self.scripts) - 1)]
+        return script(request) if callable(script) else script
 
 
 def _take(step: Step, client: socket.socket, request: ReceivedRequest) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +20,8 @@ from chatapp.telemetry.log import warn
 
 _CONNECT_S = 2
 _ANSWER_S = 3
+_AWAY_S = 5
+"""Seconds for which a Redis that failed is not asked for a log again: nobody is to wait for it one after another."""
 
 
 class SharedLogsUnavailable(Unavailable):
@@ -37,6 +40,7 @@ class RedisLogs:
         # Longer than it blocks: a Redis whose machine is gone without a word is noticed all the same.
         self._reader = LogReader(_client(url, BLOCK_S + _ANSWER_S), owner_id, nudged)
         self._owner_id = owner_id
+        self._away_until = 0.0
         self.work: tuple[Callable[[], None], ...] = (self._writer.run, self._reader.run)
 
     def share(self, log: EventLog) -> None:
@@ -46,11 +50,12 @@ class RedisLogs:
         known = self._reader.find(log_id)
         if known is not None:
             return known
-        if self._reader.away:
+        if self._reader.away or time.monotonic() < self._away_until:
             return None
         try:
             entries: Any = self._redis.xrange(log_key(log_id))
         except RedisError as error:
+            self._away_until = time.monotonic() + _AWAY_S
             warn("Log not mirrored", reason=type(error).__name__)
             return None
         mirror = Mirror(log_id)

@@ -10,12 +10,12 @@ import gevent
 from gevent.lock import RLock
 
 from chatapp.config import Settings
-from chatapp.errors import ChatappError, Unavailable, UpstreamFailure
+from chatapp.errors import Unavailable, UpstreamFailure
 from chatapp.store.database import Database, DatabaseUnavailable
 from chatapp.streaming.heartbeat import Heartbeat
 from chatapp.streaming.redis_logs import RedisLogs
 from chatapp.streaming.shared_logs import PrivateLogs, SharedLogs
-from chatapp.telemetry.log import log, logger, warn
+from chatapp.telemetry.log import log, warn
 from chatapp.turns import checkpoint, owner, patience
 from chatapp.turns.checkpoint import Checkpoint
 from chatapp.turns.ending import interrupted
@@ -27,6 +27,7 @@ from chatapp.turns.recover import Recovery
 from chatapp.turns.running_turns import RunningTurns
 from chatapp.turns.start import TurnStart
 from chatapp.turns.stop_requests import StopRequests
+from chatapp.turns.ticker import end_all, every
 from chatapp.turns.turns import Turns
 from chatapp.turns.turns_elsewhere import TurnsElsewhere
 from chatapp.upstream.catalogue import Catalogue
@@ -77,7 +78,7 @@ class Answering:
         )
         listeners = Listeners(self._database, self._running, elsewhere, self._settings.abandon_s)
         self._tickers = [
-            gevent.spawn(_every, period_s, tick)
+            gevent.spawn(every, period_s, tick)
             for period_s, tick in (
                 (self.heartbeat.period_s, self.heartbeat.tick),
                 (patience.PERIOD_S, self._patience().tick),
@@ -137,7 +138,7 @@ class Answering:
         while self._running.unfinished() and time.monotonic() < patience_ends:
             gevent.sleep(0.02)
         self.logs.close()
-        gevent.killall(self._tickers)
+        end_all(self._tickers)
         self._tickers = []
         self._let_go()
 
@@ -193,18 +194,3 @@ class Answering:
         self.upstream.close()
         if self._simulator is not None:
             self._simulator.stop()
-
-
-def _every(period_s: float, work: Callable[[], None]) -> None:
-    """Calls `work` every `period_s` seconds, measured from start to start. What the house knows how to fail at
-    is said in the log by whoever raised it, and tried again; a bug is told in full and does not stop the clock."""
-    due = time.monotonic()
-    while True:
-        due = max(due + period_s, time.monotonic())
-        gevent.sleep(max(0.0, due - time.monotonic()))
-        try:
-            work()
-        except ChatappError as error:
-            warn("Background work postponed", work=getattr(work, "__qualname__", ""), reason=error.message)
-        except Exception:  # noqa: BLE001 - the clock that ends silent replies must outlive any one of them
-            logger.exception("Background work failed", extra={"work": getattr(work, "__qualname__", "")})

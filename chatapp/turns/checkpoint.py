@@ -39,6 +39,13 @@ class Checkpoint:
         if not self._record.add(texts):
             for each, mark in marks:
                 self._record.replace(each.message_id, "".join(each.parts[:mark]))
+            self._give_up(self._record.ended([each.id for each in grown]))
         for (each, mark), text in zip(marks, texts, strict=True):
             each.saved_parts = mark
             each.saved_length += len(text.text)
+
+    def _give_up(self, ended: set[str]) -> None:
+        """Turns that another process has ended: this one was taken for dead, and its text is saved no more."""
+        for turn in self._turns.running():
+            if any(each.id in ended and each.ending is None for each in turn.generations):
+                turn.lose()

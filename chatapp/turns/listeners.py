@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import datetime
+from math import inf
 
 from sqlalchemy import select, update
 
@@ -17,8 +18,8 @@ from chatapp.turns.turns_elsewhere import TurnsElsewhere
 
 
 class Listeners:
-    """Somebody calls `tick` every `period_s` seconds. Each process says which turns of others it hears, and looks
-    for what others say before it gives up one of its own."""
+    """Somebody calls `tick` every `period_s` seconds. Each process says which turns of others it hears, at once and
+    then now and again, and looks for what others say before it gives up one of its own."""
 
     def __init__(
         self,
@@ -29,11 +30,13 @@ class Listeners:
         *,
         clock: Clock = time.monotonic,
     ) -> None:
-        self.period_s = abandon_s / 6
+        self._again_s = abandon_s / 6
+        self.period_s = min(1.0, self._again_s)
         self._database = database
         self._running = running
         self._elsewhere = elsewhere
         self._clock = clock
+        self._told_at: dict[str, float] = {}
         self._heard: dict[str, datetime] = {}
 
     def tick(self) -> None:
@@ -41,9 +44,13 @@ class Listeners:
         self._look([turn for turn in self._running.running() if turn.alone_since is not None])
 
     def _tell(self, turn_ids: list[str]) -> None:
-        if turn_ids:
+        moment = self._clock()
+        told_at = {each: self._told_at[each] for each in turn_ids if each in self._told_at}
+        due = [each for each in turn_ids if moment - told_at.get(each, -inf) >= self._again_s]
+        if due:
             with self._database.write() as connection:
-                connection.execute(update(Turn).where(Turn.id.in_(turn_ids)).values(heard_at=now()))
+                connection.execute(update(Turn).where(Turn.id.in_(due)).values(heard_at=now()))
+        self._told_at = told_at | dict.fromkeys(due, moment)
 
     def _look(self, alone: list[RunningTurn]) -> None:
         """A turn is not alone while what others say of it changes: their clocks do not matter."""

@@ -24,10 +24,10 @@ from chatapp.store.identifier import new_id
 from chatapp.streaming.subscriber import Clock
 from chatapp.telemetry.log import warn
 
-RENEW_S = 3
-LEASE_S = 10.0
-"""A lease that has not been renewed for so long, as the one who looks has measured it, is over: with two looks
-RENEW_S apart, a dead owner is noticed within 15 s."""
+RENEW_S = 2
+LEASE_S = 8.0
+"""A lease that has not been renewed for so long, as the one who looks has measured it, is over. Looks are RENEW_S
+apart: a dead owner is noticed after at most 12 s, and its readers are told a second later, well within 15 s."""
 
 
 class _Watched(NamedTuple):

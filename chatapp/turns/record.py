@@ -122,6 +122,14 @@ class TurnRecord:
         with self._database.write() as connection:
             connection.execute(update(Message).where(shorter).values(content=text))
 
+    def ended(self, generation_ids: Sequence[str]) -> set[str]:
+        """Which of these have an end, or are gone."""
+        streams = select(Generation.id).where(
+            Generation.id.in_(generation_ids), Generation.status == "streaming"
+        )
+        with self._database.read() as connection:
+            return set(generation_ids).difference(connection.scalars(streams))
+
     def end(self, generation: GenerationEnd | None, turn: TurnEnd | None) -> None:
         """Saves how a generation, its turn, or both ended. What we have saved already stays: the answer to a commit
         can be lost, and then nobody knows whether it went through. Raises TurnLost when somebody else did."""

@@ -105,7 +105,8 @@ class RunningTurn:
         assert ending is not None
         if not self.lost:
             self._say_how_it_ended(generation, ending)
-        ending = generation.ending = self._saved(generation, ending)
+            ending = self._saved(generation, ending)
+        generation.ending = ending
         self._open -= 1
         if not self.lost:
             if len(self.generations) > 1:
@@ -139,7 +140,7 @@ class RunningTurn:
             self._commit(self._generation_end(generation, ending), turn)
         except TurnLost:
             ending = interrupted(INTERRUPTED.failure())
-            self._lose()
+            self.lose()
         except (Unavailable, SQLAlchemyError) as error:
             _note_unsaved(error)
             self.unsaved.append(self._generation_end(generation, ending))
@@ -157,8 +158,10 @@ class RunningTurn:
         self.log.append(done(finish_reason_of((each.status, each.finish_reason) for each in endings)))
         self.ended_at = time.monotonic()
 
-    def _lose(self) -> None:
+    def lose(self) -> None:
         """Another process has ended the turn: readers are told what it saved, and nothing of ours any more."""
+        if self.lost:
+            return
         warn("Turn ended by another process", turn_id=self.id, request_id=self._request_id)
         self.lost = True
         for generation in self.generations:
@@ -179,7 +182,7 @@ class RunningTurn:
         try:
             self._commit(None, self._turn_end(1))
         except TurnLost:
-            self._lose()
+            self.lose()
         except (Unavailable, SQLAlchemyError) as error:
             _note_unsaved(error)
             self.unsaved.append(None)

@@ -29,6 +29,8 @@ log."""
 _BEHIND = 2
 """Looks in a row at which a mirror lacks what the look before saw; then what fills it is not to be waited for."""
 _MIRROR_AGAIN_S = 5.0
+_ON_ITS_WAY_S = 0.5
+"""Seconds in which what was saved also comes through the log of who answers."""
 _CATCH_UP_S = 1.0
 _LOG_LIFE = timedelta(minutes=5)
 """After this nobody keeps the log of a turn that has ended; clocks that differ a little are allowed for."""
@@ -116,17 +118,22 @@ class SavedTurn:
         seen, self._seen = self._seen, look
         lacking = seen is not None and (seen.is_ended or seen.length > mirror.length)
         self._behind = self._behind + 1 if lacking else 0
-        if mirror.broken or look.log_id != mirror.log.id or self._behind == _BEHIND:
+        if mirror.broken or look.log_id != mirror.log.id or self._behind >= _BEHIND:
+            self._state = read_state(self._database, self.id)
             self.forsake()
-            self._mirror, self._state = None, read_state(self._database, self.id)
+            self._mirror = None
             self._go_on_in(self._saved_log())
 
     def grow(self) -> None:
-        """Appends what was saved since the last look, and the end when it has come; or goes on in a mirror."""
+        """Appends what was saved since the last look; goes on in a mirror, or to the end, when that is there."""
         try:
             before, self._state = self._state, read_state(self._database, self.id)
         except NotFound:
             self.log.append(done("cancelled"))
+            return
+        if self._state.is_ended:
+            # Told with the places that everybody knows: who has this end has everything, wherever he asks next.
+            self._go_on_in(replay(self._state))
             return
         for old, new in zip(before.replies, self._state.replies, strict=True):
             if len(new.content) > len(old.content):
@@ -134,9 +141,7 @@ class SavedTurn:
                 self.log.append(told if len(self._state.replies) == 1 else spoken_by(new.voice, told))
             if old.status == "streaming":
                 self._tell_ending(self.log, new)
-        if self._state.is_ended:
-            self.log.append(self._state.done())
-        elif self._clock() - self._mirrored_at > _MIRROR_AGAIN_S:
+        if self._clock() - self._mirrored_at > _MIRROR_AGAIN_S:
             self._mirrored_at = self._clock()
             self._mirror_again()
 
@@ -156,14 +161,21 @@ class SavedTurn:
             self._logs.release(self._mirror)
 
     def _mirrored(self) -> Mirror | None:
+        """The log of who answers, unless it lacks something that is saved and was not said just now."""
         ended_at = self._state.ended_at
         if ended_at is not None and now() - ended_at > _LOG_LIFE:
             return None
         mirror = self._logs.mirror(self._state.log_id)
-        if mirror is not None and self._state.is_ended and not mirror.log.closed:
-            self._logs.release(mirror)
-            return None
+        patience_ends = time.monotonic() + _ON_ITS_WAY_S
+        while mirror is not None and self._is_lacking(mirror):
+            if (self._state.is_ended and not mirror.log.end) or time.monotonic() > patience_ends:
+                self._logs.release(mirror)
+                return None
+            time.sleep(0.01)
         return mirror
+
+    def _is_lacking(self, mirror: Mirror) -> bool:
+        return mirror.length < self._state.length or (self._state.is_ended and not mirror.log.closed)
 
     def _mirror_again(self) -> None:
         mirror = self._logs.mirror(self._state.log_id)

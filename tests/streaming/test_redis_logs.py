@@ -150,6 +150,15 @@ def test_a_redis_that_does_not_answer_keeps_nobody(valkey: RunningValkey) -> Non
             assert _texts(_mirror(there, log)) == ["a", "b", "c"]
 
 
+def test_a_redis_that_does_not_answer_is_not_waited_for_by_one_after_another(valkey: RunningValkey) -> None:
+    with process(valkey.url, THERE) as there:
+        valkey.freeze()
+        with gevent.Timeout(8):
+            assert [there.logs.mirror(EventLog().id) for _ in range(10)] == [None] * 10
+        valkey.thaw()
+        until(lambda: there.logs.mirror(EventLog().id), 20)
+
+
 def test_an_entry_that_is_written_twice_is_there_once(valkey: RunningValkey) -> None:
     """The answer to a write was lost, and the write was not."""
     log = EventLog()

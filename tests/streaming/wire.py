@@ -68,6 +68,17 @@ class Client:
                 shown += frame.json()["text"]
         return shown
 
+    def texts(self) -> dict[str, str]:
+        """The replies of a turn with several voices, by voice."""
+        shown: dict[str, str] = {}
+        for frame in self.frames:
+            if frame.name == "snapshot":
+                shown = {each["voice"]: each["text"] for each in frame.json()["generations"]}
+            elif frame.name == "token":
+                told = frame.json()
+                shown[told["voice"]] = shown.get(told["voice"], "") + told["text"]
+        return shown
+
     def names(self) -> list[str]:
         return [frame.name for frame in self.frames]
 

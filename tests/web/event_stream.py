@@ -93,27 +93,27 @@ class LiveStream:
     def __init__(self, response: TestResponse) -> None:
         self.response = response
         self._pieces = cast(Iterator[bytes], iter(response.response))
-        self._body = b""
+        self.body = b""
 
     def read_until(self, words: str) -> list[Frame]:
         """Everything so far, once `words` have arrived."""
         with patience():
-            while words.encode() not in self._body or not self._body.endswith(b"\n\n"):
-                self._body += self._piece()
-        return frames_of(self._body)
+            while words.encode() not in self.body or not self.body.endswith(b"\n\n"):
+                self.body += self._piece()
+        return frames_of(self.body)
 
     def read_to_the_end(self) -> list[Frame]:
         with patience():
-            self._body += b"".join(self._pieces)
+            self.body += b"".join(self._pieces)
         self.response.close()
-        return frames_of(self._body)
+        return frames_of(self.body)
 
     def hang_up(self) -> None:
         self.response.close()
 
     def _piece(self) -> bytes:
         piece = next(self._pieces, None)
-        assert piece is not None, f"the stream has ended: {self._body!r}"
+        assert piece is not None, f"the stream has ended: {self.body!r}"
         return piece
 
 
