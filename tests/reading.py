@@ -12,13 +12,16 @@ from tests.streaming.wire import Client
 
 
 class Reading:
-    """A client of a running server that reads a stream piece by piece. A test closes its connections at the end."""
+    """A client of a running server that reads a stream piece by piece. A test closes its connections at the end.
+
+    `url` is another way to the server's data: a proxy's, or that of another machine.
+    """
 
     _open: ClassVar[list[httpx2.Client]] = []
 
-    def __init__(self, server: RunningServer) -> None:
+    def __init__(self, server: RunningServer, url: str = "") -> None:
         self.http = httpx2.Client(
-            base_url=server.url,
+            base_url=url or server.url,
             headers={"Authorization": f"Bearer {server.token}"},
             timeout=10,
             trust_env=False,
@@ -52,3 +55,11 @@ class Reading:
     def replies(self, session_id: str) -> list[dict[str, Any]]:
         answer = self.http.get(f"/api/v1/conversations/{session_id}/messages").json()
         return [each for each in answer["items"] if each["role"] == "assistant"]
+
+
+def until_shown(reading: Iterator[Client], text: str) -> Client:
+    """Reads until the client shows `text`, and no further."""
+    for client in reading:
+        if client.text() == text:
+            return client
+    raise AssertionError("the stream ended early")

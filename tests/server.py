@@ -93,6 +93,11 @@ class RunningServer:
             )
         self._wait_until_it_answers()
 
+    def start_again(self) -> None:
+        """Starts a server that was stopped or killed; one that runs goes on."""
+        if self._process is None:
+            self.start()
+
     @property
     def pid(self) -> int:
         """Of gunicorn's master."""

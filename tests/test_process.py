@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from gevent.event import Event
 
-from tests.reading import Reading
+from tests.reading import Reading, until_shown
 from tests.scripted_upstream import STREAM_HEAD, End, ScriptedUpstream, Step, chunk, delta
 from tests.server import RunningServer
 from tests.streaming.wire import Client
@@ -46,13 +46,6 @@ def steps() -> list[Event]:
     return [Event() for _ in PARTS]
 
 
-def _until_shown(reading: Iterator[Client], text: str) -> Client:
-    for client in reading:
-        if client.text() == text:
-            return client
-    raise AssertionError("the stream ended early")
-
-
 def test_a_killed_process_leaves_interrupted_replies_with_their_text(
     tmp_path: Path, steps: list[Event]
 ) -> None:
@@ -62,10 +55,10 @@ def test_a_killed_process_leaves_interrupted_replies_with_their_text(
             turn = reader.start_turn()
             live = reader.follow(turn["stream_url"])
             steps[0].set()
-            shown = _until_shown(live, PARTS[0] + PARTS[1])
+            shown = until_shown(live, PARTS[0] + PARTS[1])
             until(lambda: reader.replies(turn["session_id"])[0]["content"] == shown.text())
             steps[1].set()
-            shown = _until_shown(live, "".join(PARTS[:3]))
+            shown = until_shown(live, "".join(PARTS[:3]))
             server.kill()
             server.start()
 
@@ -92,7 +85,7 @@ def test_a_worker_that_stood_still_is_replaced_at_once(tmp_path: Path, steps: li
         with RunningServer(tmp_path, _settings(upstream)) as server:
             reader = Reading(server)
             turn = reader.start_turn()
-            _until_shown(reader.follow(turn["stream_url"]), PARTS[0])
+            until_shown(reader.follow(turn["stream_url"]), PARTS[0])
             (worker,) = server.worker_pids()
             os.kill(worker, signal.SIGABRT)
             until(lambda: worker not in server.worker_pids() and server.worker_pids(), 20)
@@ -108,7 +101,7 @@ def test_a_reload_loses_nothing(tmp_path: Path, steps: list[Event]) -> None:
             reader = Reading(server)
             turn = reader.start_turn()
             old = reader.follow(turn["stream_url"])
-            _until_shown(old, PARTS[0])
+            until_shown(old, PARTS[0])
             before = server.worker_pids()
             server.hup()
             until(lambda: set(server.worker_pids()) - set(before), 20)
@@ -144,7 +137,7 @@ def test_a_command_never_touches_replies_that_a_server_owns(tmp_path: Path, step
         with RunningServer(tmp_path, _settings(upstream)) as server:
             reader = Reading(server)
             turn = reader.start_turn()
-            _until_shown(reader.follow(turn["stream_url"]), PARTS[0])
+            until_shown(reader.follow(turn["stream_url"]), PARTS[0])
             server.flask("db", "upgrade")
             server.create_user("another@example.org", "long enough")
             server.flask("token", "create", "another@example.org")
