@@ -38,10 +38,10 @@ class Reading:
         assert answer.status_code == 202, answer.text
         return dict(answer.json())
 
-    def follow(self, url: str, last_id: str = "") -> Iterator[Client]:
-        """The client after each piece that arrived."""
+    def follow(self, url: str, last_id: str = "", client: Client | None = None) -> Iterator[Client]:
+        """The client after each piece that arrived; one that was cut off can be given, to go on with."""
         headers = {"Last-Event-ID": last_id} if last_id else {}
-        client = Client()
+        client = client or Client()
         with self.http.stream("GET", url, headers=headers) as answer:
             assert answer.status_code == 200, answer.read()
             for piece in answer.iter_raw():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,14 +60,8 @@ class Client:
             self._data.append(value)
 
     def text(self) -> str:
-        """The reply as this client shows it: a snapshot replaces, a token appends."""
-        shown = ""
-        for frame in self.frames:
-            if frame.name == "snapshot":
-                shown = "".join(each["text"] for each in frame.json()["generations"])
-            elif frame.name == "token":
-                shown += frame.json()["text"]
-        return shown
+        """The reply as this client shows it."""
+        return text_of(self.frames)
 
     def texts(self) -> dict[str, str]:
         """The replies of a turn with several voices, by voice."""
@@ -81,6 +76,17 @@ class Client:
 
     def names(self) -> list[str]:
         return [frame.name for frame in self.frames]
+
+
+def text_of(frames: Iterable[Frame]) -> str:
+    """The reply as these frames tell it: a snapshot replaces, a token appends."""
+    shown = ""
+    for frame in frames:
+        if frame.name == "snapshot":
+            shown = "".join(each["text"] for each in frame.json()["generations"])
+        elif frame.name == "token":
+            shown += frame.json()["text"]
+    return shown
 
 
 def read(chunks: Any) -> Client:

@@ -1,123 +1,146 @@
-"""A line that drops at any byte: the reader comes back with its last id and has everything, exactly once.
-
-Through the process that answers, and through another one that follows its log.
-"""
+"""Streams that are cut after every byte, over HTTP: who comes back has the same text, and one end."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 from gevent.event import Event
 
-from tests.scripted_upstream import ScriptedUpstream, answer
+from tests.scripted_upstream import ScriptedUpstream, Step, answer
 from tests.streaming.wire import Client
-from tests.web.conftest import MODELS, MakeApp, SignUp, bearer_client
-from tests.web.event_stream import LiveStream, patience, until
-from tests.web.streams.test_answer import paused, started
+from tests.web.event_stream import patience
 
-TEXTS = ["Grüße ☃, ", "\U0001f600\r\n", "data: x\n\n", "end"]
+TEXTS = ["H\u00e9\n", "\U0001f600 ", "d\u00f3ne"]
+WHOLE = "".join(TEXTS)
+AFTER = 3
+"""The step of the script that follows the first text: its start, the text, and that it was read."""
 
-
-@pytest.fixture
-def here(make_app: MakeApp, sign_up: SignUp, upstream: ScriptedUpstream, redis_url: str) -> FlaskClient:
-    """Somebody at the process that answers."""
-    app = make_app(OPENAI_BASE_URL=upstream.base_url, CHATAPP_MODELS=MODELS, REDIS_URL=redis_url)
-    return bearer_client(app, sign_up(app))
+Opened = Callable[[str], Any]
+"""Opens the stream of one turn at the position that a reader has, which may be none."""
+Show = Callable[[Client], str]
 
 
-@pytest.fixture
-def there(make_app: MakeApp, here: FlaskClient, tmp_path: Path, redis_url: str) -> FlaskClient:
-    """The same person at another process."""
-    secret = (tmp_path / "data" / "jwt_secret").read_text()
-    app = make_app(
-        CHATAPP_DATA=str(tmp_path / "there"), CHATAPP_MODELS=MODELS, REDIS_URL=redis_url, JWT_SECRET=secret
+def _events(api: FlaskClient) -> Opened:
+    url = api.post("/api/v1/turns", json={"message": "Hi"}).json["stream_url"]  # type: ignore[index]
+    return lambda at: api.get(url, headers={"Last-Event-ID": at}, buffered=False)
+
+
+def _plain(api: FlaskClient) -> Opened:
+    """This dialect has no address to come back to: the same message is sent again, under the same id."""
+    body = {"message": "Hi"}
+
+    def opened(at: str) -> Any:
+        headers = {"Idempotency-Key": "m1", "Last-Event-ID": at}
+        return api.post("/api/chat/stream", json=body, headers=headers, buffered=False)
+
+    return opened
+
+
+def _plain_text(client: Client) -> str:
+    """What a client that looks for `replace` shows."""
+    shown = ""
+    for frame in client.frames:
+        data = frame.json()
+        shown = data.get("content", "") if "replace" in data else shown + data.get("content", "")
+    return shown
+
+
+def _ends(client: Client) -> int:
+    return sum(
+        frame.name == "done" or (frame.name, frame.json()) == ("message", {"done": True})
+        for frame in client.frames
     )
-    client = app.test_client()
-    client.environ_base["HTTP_AUTHORIZATION"] = here.environ_base["HTTP_AUTHORIZATION"]
-    return client
 
 
-@pytest.fixture(params=["here", "there"])
-def api(request: pytest.FixtureRequest) -> FlaskClient:
-    """Where the reader comes back."""
-    found: FlaskClient = request.getfixturevalue(request.param)
-    return found
+@pytest.fixture(params=["events", "plain"])
+def dialect(request: pytest.FixtureRequest) -> tuple[Callable[[FlaskClient], Opened], Show]:
+    return {"events": (_events, Client.text), "plain": (_plain, _plain_text)}[request.param]
 
 
-def _cut_off(body: bytes, at: int) -> Client:
-    """A client whose line dropped after `at` bytes."""
+def _pieces(answered: Any) -> Iterator[bytes]:
+    assert answered.status_code == 200
+    return iter(answered.response)
+
+
+def _rest(answered: Any) -> bytes:
+    if answered.status_code == 204:
+        return b""
+    with patience():
+        return b"".join(_pieces(answered))
+
+
+def _cut_at(read: bytes) -> Client:
+    """A client whose line dropped when it had read so much."""
     client = Client()
-    client.feed(body[:at])
+    client.feed(read)
     client.cut()
     return client
 
 
-def _resumed(api: FlaskClient, url: str, client: Client) -> Any:
-    headers = {"Last-Event-ID": client.last_id} if client.last_id else {}
-    return api.get(url, headers=headers, buffered=False)
-
-
-def test_a_finished_stream_survives_a_cut_at_every_byte(
-    here: FlaskClient, api: FlaskClient, upstream: ScriptedUpstream
+def test_a_finished_answer_is_whole_after_a_cut_at_any_byte(
+    api: FlaskClient, upstream: ScriptedUpstream, dialect: tuple[Callable[[FlaskClient], Opened], Show]
 ) -> None:
     upstream.scripts = [answer(*TEXTS)]
-    url = started(here)["stream_url"]
-    body = here.get(url).get_data()
-    whole = _cut_off(body, len(body))
-    assert whole.text() == "".join(TEXTS)
-    for at in range(len(body) + 1):
-        client = _cut_off(body, at)
-        answered = _resumed(api, url, client)
-        assert (answered.status_code == 204) is (client.names()[-1:] == ["done"])
-        client.feed(answered.get_data())
-        assert client.frames == whole.frames, f"cut after {at} bytes"
+    start, text_of = dialect
+    opened = start(api)
+    whole = _rest(opened(""))
+    for cut in range(len(whole) + 1):
+        client = _cut_at(whole[:cut])
+        client.feed(_rest(opened(client.last_id)))
+        assert (text_of(client), _ends(client)) == (WHOLE, 1), f"cut after {whole[:cut]!r}"
+    assert len(upstream.requests) == 1
 
 
-def test_a_running_stream_survives_a_cut_at_every_byte(
-    here: FlaskClient, api: FlaskClient, upstream: ScriptedUpstream
+def test_a_running_answer_is_whole_after_a_cut_at_any_byte(
+    api: FlaskClient, upstream: ScriptedUpstream, dialect: tuple[Callable[[FlaskClient], Opened], Show]
 ) -> None:
-    """All of them come back while the turn runs, and go on live."""
-    gate = Event()
-    upstream.scripts = [paused(3, gate)]
-    url = started(here)["stream_url"]
-    first = LiveStream(here.get(url, buffered=False))
-    first.read_until("three")
-    body = first.body
-    back = []
-    for at in range(len(body) + 1):
-        client = _cut_off(body, at)
-        pieces = iter(_resumed(api, url, client).response)
+    """They all come back while it runs, and read what was there and what comes afterwards."""
+    go = Event()
+    script: list[Step] = answer(*TEXTS)
+    script.insert(AFTER, go)
+    upstream.scripts = [script]
+    start, text_of = dialect
+    opened = start(api)
+    first = opened("")
+    pieces, begun = _pieces(first), b""
+    with patience():
+        while not begun.count(b"\n\n") > 1:
+            begun += next(pieces)
+    readers = []
+    for cut in range(len(begun) + 1):
+        client = _cut_at(begun[:cut])
+        again = _pieces(opened(client.last_id))
+        client.feed(next(again))
+        readers.append((client, again))
+    go.set()
+    for cut, (client, again) in enumerate(readers):
         with patience():
-            client.feed(next(pieces))
-        back.append((client, pieces))
-    gate.set()
-    first.read_to_the_end()
-    whole = _cut_off(first.body, len(first.body))
-    assert whole.text() == "one two three four five"
-    for client, pieces in back:
-        with patience():
-            for piece in pieces:
-                client.feed(piece)
-        assert client.frames == whole.frames
+            client.feed(b"".join(again))
+        assert (text_of(client), _ends(client)) == (WHOLE, 1), f"cut after {begun[:cut]!r}"
+    first.close()
+    assert len(upstream.requests) == 1
 
 
-def test_a_stream_survives_a_cut_after_every_few_bytes(
-    here: FlaskClient, there: FlaskClient, upstream: ScriptedUpstream
+def test_who_only_ever_reads_a_few_bytes_more_comes_to_the_end(
+    api: FlaskClient, upstream: ScriptedUpstream, dialect: tuple[Callable[[FlaskClient], Opened], Show]
 ) -> None:
-    """One reader, whose line drops again and again, and who is sent now to the one and now to the other process."""
+    """Cut at the same distance again and again; one that is too short for a frame would never end."""
     upstream.scripts = [answer(*TEXTS)]
-    url = started(here)["stream_url"]
-    assert until(lambda: there.get(url).get_data().endswith(here.get(url).get_data()[-80:]))
-    whole = _cut_off(here.get(url).get_data(), 1_000_000)
-    client, connections = Client(), 0
-    while (answered := _resumed((here, there)[connections % 2], url, client)).status_code == 200:
-        connections += 1
-        client.feed(answered.get_data()[: 200 + connections % 7])
-        client.cut()
-        assert connections < 100
-    assert answered.status_code == 204
-    assert client.frames == whole.frames
-    assert connections > 3
+    start, text_of = dialect
+    opened = start(api)
+    whole = _rest(opened(""))
+    for room in range(_longest(whole), len(whole), 5):
+        client = Client()
+        while not _ends(client):
+            client.feed(_rest(opened(client.last_id))[:room])
+            client.cut()
+        assert (text_of(client), _ends(client)) == (WHOLE, 1), f"cut every {room} bytes"
+
+
+def _longest(whole: bytes) -> int:
+    """Bytes of the opening and of the longest frame after it."""
+    opening, *frames = whole.split(b"\n\n")
+    return len(opening) + 2 + max(map(len, frames)) + 2
