@@ -81,7 +81,7 @@ export class Chat {
     this.turn = turn;
     this.composer.running(true);
     this.announce("The answer is being written.");
-    const stream = new TurnStream(turn.streamUrl, Number(this.main.dataset.heartbeatMs));
+    const stream = new TurnStream(turn.streamUrl, this.main.dataset);
     let fresh = true; // a stream that begins anew replays from the beginning
     stream.onText = (voice, text) => {
       if (fresh) this.messages.clear();

@@ -16,11 +16,12 @@ export class Line {
   onRefused = () => {}; // answered, and not with a stream: it is over, or the server is not well
 
   /** `events` are the names to listen for; `take(name, data)` gets them, each once and in order. */
-  constructor(url, events, take, heartbeatMs) {
+  constructor(url, events, take, { heartbeatMs, abandonS }) {
     this.url = url;
     this.events = events;
     this.take = take;
     this.silenceMs = Math.max(BEATS * heartbeatMs, SHORTEST_SILENCE_MS);
+    this.lookEveryMs = Math.min(LOOK_EVERY_MS, (abandonS * 1000) / 3);
     this.position = "";
     this.failures = 0;
     this.source = null;
@@ -101,7 +102,7 @@ export class Line {
 
   rest() {
     this.drop();
-    this.later(LOOK_EVERY_MS, () => this.open());
+    this.later(this.lookEveryMs, () => this.open());
   }
 
   later(ms, what) {

@@ -3,26 +3,33 @@
 
 import { newId } from "./draft.js";
 
+const TAB = newId();
 const MOST = 3; // half of the six: a page that is opened needs some for itself
 
 export class Room {
   onFull = () => {};
 
   constructor() {
-    this.tab = newId();
     this.later = new Set(); // tabs with a stream that were in use after this one
     this.channel = new BroadcastChannel("streams");
     this.channel.addEventListener("message", ({ data }) => this.note(data));
+    this.closing = new AbortController();
+    window.addEventListener("pagehide", () => this.tell("left"), { signal: this.closing.signal });
   }
 
   /** This tab begins a stream, or somebody looks at it. */
   use() {
     this.later.clear();
-    this.channel.postMessage(this.tab);
+    this.tell("used");
   }
 
-  note(tab) {
-    this.later.add(tab);
+  tell(what) {
+    this.channel.postMessage({ tab: TAB, what });
+  }
+
+  note({ tab, what }) {
+    if (what === "left") this.later.delete(tab);
+    else if (tab !== TAB) this.later.add(tab);
     if (this.isFull) this.onFull();
   }
 
@@ -32,6 +39,8 @@ export class Room {
   }
 
   leave() {
+    this.tell("left");
+    this.closing.abort();
     this.channel.close();
   }
 }

@@ -11,8 +11,8 @@ export class TurnStream {
   onLost = () => {};
   onEnd = () => {}; // it looks like the end: then either `retry` or `close`
 
-  constructor(url, heartbeatMs) {
-    this.line = new Line(url, EVENTS, (name, data) => this.take(name, data), heartbeatMs);
+  constructor(url, limits) {
+    this.line = new Line(url, EVENTS, (name, data) => this.take(name, data), limits);
     this.line.onLost = (lost) => this.onLost(lost);
     this.line.onRefused = () => this.onEnd();
   }

@@ -58,6 +58,7 @@ class Turn(Base):
     content_digest: Mapped[str] = mapped_column(String(64))
     request_id: Mapped[str] = mapped_column(String(80))
     owner_id: Mapped[str] = mapped_column(String(32))
+    stop_asked_at: Mapped[datetime | None]
     heard_at: Mapped[datetime | None]
     created_at: Mapped[Moment]
     ended_at: Mapped[datetime | None]

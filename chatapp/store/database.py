@@ -28,8 +28,10 @@ TRANSACTION_S = 15
 """Patience for PostgreSQL that says nothing at all: frozen, or behind a network that lost it. Longer than the two
 above, so that who can say what is wrong says it first."""
 
-_NO_SUCH_TABLE = "42P01"
-"""PostgreSQL's word for a database that was not upgraded; SQLite's is an OperationalError as it is."""
+_NOT_UPGRADED = frozenset({"42P01", "42703"})
+"""PostgreSQL's words, no such table and no such column, for a database that was not upgraded; SQLite's is an
+OperationalError as it is."""
+_UPGRADE_LOCK = 4_820_117
 
 _WRITES = "chatapp_writes"
 _SQLITE_PRAGMAS = (
@@ -131,10 +133,13 @@ class Database:
 
     @contextmanager
     def upgrade(self) -> Iterator[Connection]:
-        """A write transaction that may take as long as it needs, as one does that changes a large table."""
+        """A write transaction that may take as long as it needs, as one does that changes a large table. One at a
+        time; it does not wait long for others to let go of a table, because all who come after would wait behind it."""
         with _translated_errors(), self._writing.begin() as connection:
             if not self.on_sqlite:
                 connection.execute(text("SET LOCAL statement_timeout = 0"))
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADE_LOCK})
+                connection.execute(text("SET LOCAL lock_timeout = '5s'"))
             yield connection
 
     @contextmanager
@@ -174,7 +179,7 @@ def _translated_errors() -> Iterator[None]:
     except (IntegrityError, DataError):
         raise  # the database is well, and says what is wrong with the values
     except ProgrammingError as error:
-        if getattr(error.orig, "sqlstate", None) == _NO_SUCH_TABLE:
+        if getattr(error.orig, "sqlstate", None) in _NOT_UPGRADED:
             raise _unavailable(error) from error
         raise
     except (DBAPIError, PoolTimeout) as error:

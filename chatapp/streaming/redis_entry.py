@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+from redis import RedisError
 
 from chatapp.streaming.event import Event
 
@@ -21,6 +22,8 @@ ENTRIES = 32_768
 """Entries that a log holds, about; a reader who needs more is served from the saved text."""
 EVENTS_PER_ENTRY = 256
 FIELD = b"e"
+REDIS_FAILURES = (RedisError, OSError, UnicodeError)
+"""What a client of Redis raises when it cannot do what was asked: its own errors, and those of sockets and names."""
 INBOX_LIFE_S = 60
 INBOX_LENGTH = 16
 

@@ -6,14 +6,14 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from redis import Redis, RedisError
+from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from chatapp.errors import Unavailable
 from chatapp.streaming.event_log import EventLog
 from chatapp.streaming.mirror import Mirror
-from chatapp.streaming.redis_entry import inbox_key, log_key
+from chatapp.streaming.redis_entry import REDIS_FAILURES, inbox_key, log_key
 from chatapp.streaming.redis_reader import BLOCK_S, LogReader, fill
 from chatapp.streaming.redis_writer import LogWriter
 from chatapp.telemetry.log import warn
@@ -54,7 +54,7 @@ class RedisLogs:
             return None
         try:
             entries: Any = self._redis.xrange(log_key(log_id))
-        except RedisError as error:
+        except REDIS_FAILURES as error:
             self._away_until = time.monotonic() + _AWAY_S
             warn("Log not mirrored", reason=type(error).__name__)
             return None
@@ -77,7 +77,7 @@ class RedisLogs:
         """Raises SharedLogsUnavailable unless Redis answers."""
         try:
             self._redis.ping()
-        except RedisError as error:
+        except REDIS_FAILURES as error:
             raise SharedLogsUnavailable from error
 
     def close(self) -> None:

@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from redis import Redis, RedisError
+from redis import Redis
 
 from chatapp.streaming.mirror import Mirror
-from chatapp.streaming.redis_entry import FIELD, decoded, inbox_key, log_key, number_of
-from chatapp.telemetry.log import warn
+from chatapp.streaming.redis_entry import FIELD, REDIS_FAILURES, decoded, inbox_key, log_key, number_of
+from chatapp.telemetry.log import logger, warn
 
 BLOCK_S = 5
 _PAUSE_S = 0.005
@@ -53,7 +53,10 @@ class LogReader:
                 arrived = self._redis.xread(dict(self._places), block=BLOCK_S * 1000)  # type: ignore[arg-type]
                 began = time.monotonic()
                 self._take(arrived)
-            except RedisError:
+            except REDIS_FAILURES:
+                self._wait_for_redis()
+            except Exception:  # noqa: BLE001 - mirrors must grow on, whatever one of them has met
+                logger.exception("Log reader failed")
                 self._wait_for_redis()
             else:
                 time.sleep(min(max((time.monotonic() - began) * _SHARE, _PAUSE_S), _LONGEST_PAUSE_S))
@@ -64,7 +67,7 @@ class LogReader:
             time.sleep(_RETRY_S)
             try:
                 self.away = not self._redis.ping()
-            except RedisError:
+            except REDIS_FAILURES:
                 continue
 
     def _take(self, arrived: Any) -> None:
@@ -88,6 +91,6 @@ def fill(mirror: Mirror, entries: Any) -> None:
     for entry_id, fields in entries:
         try:
             mirror.take(number_of(entry_id), decoded(fields[FIELD]))
-        except (ValueError, KeyError) as error:
+        except (ValueError, KeyError, TypeError) as error:
             mirror.broken = True
             warn("Entry not read", log=mirror.log.id.partition(":")[0][:4], reason=type(error).__name__)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from math import inf
 from typing import Any, ClassVar
 
-from redis import Redis, RedisError, ResponseError
+from redis import Redis, ResponseError
 
 from chatapp.streaming.event import Event
 from chatapp.streaming.event_log import EventLog
@@ -22,13 +23,14 @@ from chatapp.streaming.redis_entry import (
     INBOX_LENGTH,
     INBOX_LIFE_S,
     LOG_LIFE_S,
+    REDIS_FAILURES,
     encoded,
     log_key,
     number_of,
 )
 from chatapp.streaming.waiter import ThreadWaiter
 from chatapp.telemetry.log import log as log_line
-from chatapp.telemetry.log import warn
+from chatapp.telemetry.log import logger, warn
 
 _PAUSE_S = 0.03
 """Seconds between two rounds: what arrives in them goes out together."""
@@ -52,7 +54,7 @@ class SharedLog:
         self.known = True
         self.exists = False
         self.due = False
-        self.renewed_at = 0.0
+        self.renewed_at = -inf
         self.closed_at: float | None = None
         self._writer = writer
 
@@ -132,8 +134,12 @@ class LogWriter:
         try:
             self._look_up([shared for shared in due if not shared.known])
             self._write(due)
-        except RedisError as error:
+        except REDIS_FAILURES as error:
             self._note_away(error)
+            self._try_again(due)
+            return False
+        except Exception:  # noqa: BLE001 - the logs of all turns go this way, whatever one of them has met
+            logger.exception("Log writer failed")
             self._try_again(due)
             return False
         finally:
@@ -179,7 +185,7 @@ class LogWriter:
             else:
                 shared.wake()
 
-    def _note_away(self, error: RedisError) -> None:
+    def _note_away(self, error: Exception) -> None:
         if not self._away:
             self._away = True
             warn("Redis unavailable", reason=f"{type(error).__name__}: {error}"[:200])
@@ -217,7 +223,7 @@ def _take(shared: SharedLog, last: int, reply: Any) -> None:
     elif isinstance(reply, Exception):
         raise reply
     elif reply is None:
-        shared.exists, shared.written, shared.renewed_at = False, shared.log.begins_at, 0.0
+        shared.exists, shared.written, shared.renewed_at = False, shared.log.begins_at, -inf
         shared.wake()
     elif shared.exists and shared.known:
         shared.written = max(shared.written, last)

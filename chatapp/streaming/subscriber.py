@@ -130,4 +130,7 @@ def _start(log: EventLog, position: Position | None) -> int:
     """The number to go on after. Without a position the reader wants all; what has left the log is lost to it."""
     if position is None:
         return log.base if log.base == log.begins_at else _LOST
-    return position.seq if log.holds(position) else _LOST
+    if not log.holds(position):
+        return _LOST
+    # A log that replays begins with all text, which some dialects tell as text to append: a reader has some of it.
+    return _LOST if position.seq == log.begins_at > 0 else position.seq

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from sqlalchemy import Connection, Executable, bindparam, exists, func, select, update
+from sqlalchemy import Connection, Executable, bindparam, exists, func, or_, select, update
 
 from chatapp.store.base import now
 from chatapp.store.conversation import Conversation, Generation, Message, Turn
@@ -97,7 +97,8 @@ _ASKED_TO_STOP = (
     select(Turn.id, Generation.id)
     .join(Generation, Generation.turn_id == Turn.id)
     .where(Turn.owner_id == bindparam("mine"), Turn.status == "running")
-    .where(Generation.status == "streaming", Generation.stop_asked_at.is_not(None))
+    .where(Generation.status == "streaming")
+    .where(or_(Turn.stop_asked_at.is_not(None), Generation.stop_asked_at.is_not(None)))
 )
 
 

@@ -169,7 +169,8 @@ class SavedTurn:
         patience_ends = time.monotonic() + _ON_ITS_WAY_S
         while mirror is not None and self._is_lacking(mirror):
             if (self._state.is_ended and not mirror.log.end) or time.monotonic() > patience_ends:
-                self._logs.release(mirror)
+                if not mirror.log.is_heard:  # by readers who asked before us
+                    self._logs.release(mirror)
                 return None
             time.sleep(0.01)
         return mirror

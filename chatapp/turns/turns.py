@@ -143,10 +143,13 @@ class Turns:
         if turn is not None:
             turn.stop(STOPPED, generation_id)
             return
-        meant = Generation.turn_id == found.id if generation_id is None else Generation.id == generation_id
-        asked = update(Generation).where(meant, Generation.status == "streaming").values(stop_asked_at=now())
+        running = update(Turn).where(Turn.id == found.id, Turn.status == "running")
+        if generation_id is not None:
+            running = update(Generation).where(
+                Generation.id == generation_id, Generation.status == "streaming"
+            )
         with self._database.write() as connection:
-            connection.execute(asked)
+            connection.execute(running.values(stop_asked_at=now()))
         self._logs.nudge(found.owner_id)
 
     def _generation(self, new: NewTurn, due: NewGeneration, alone: bool) -> RunningGeneration:

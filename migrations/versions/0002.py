@@ -17,7 +17,6 @@ def upgrade() -> None:
     moment = chatapp.store.base.UtcDateTime(timezone=True)
     op.add_column("generations", sa.Column("stop_asked_at", moment, nullable=True))
     op.add_column("turns", sa.Column("heard_at", moment, nullable=True))
-    op.drop_column("turns", "stop_asked_at")
     op.create_table(
         "stream_tokens",
         sa.Column("token_hash", sa.String(length=64), nullable=False),

@@ -15,7 +15,7 @@ blueprint = Blueprint("pages", __name__)
 
 def template_values() -> dict[str, Any]:
     """`user` (or None), `csrf_token()`, whether the model is simulated, whether people may register, and the silence
-    after which a stream beats."""
+    after which a stream beats, and how long an answer goes on unheard."""
     settings = services().settings
     return {
         "user": account_if_known(),
@@ -23,4 +23,5 @@ def template_values() -> dict[str, Any]:
         "simulated": settings.simulated,
         "registration_open": settings.registration_open,
         "heartbeat_ms": settings.heartbeat_ms,
+        "abandon_s": settings.abandon_s,
     }

@@ -20,8 +20,9 @@ def turn_fragment(session_id: str, turn_id: str) -> Answer:
     """The messages of one turn, for the script to put in place of what it has typed out."""
     user_id, conversations = current_account().id, services().conversations
     rows = conversations.turn_messages(user_id, session_id, turn_id)
-    [last] = conversations.latest_messages(user_id, session_id, 1, None)
-    return render_template("_turn.html", messages=shown_messages(rows, newest=last.id == rows[-1].id))
+    latest = conversations.latest_messages(user_id, session_id, 1, None)
+    newest = [row.id for row in latest] == [rows[-1].id]
+    return render_template("_turn.html", messages=shown_messages(rows, newest=newest))
 
 
 @blueprint.post("/turns/<turn_id>/stop", endpoint="stop_turn")
