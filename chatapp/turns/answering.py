@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import time
 from collections.abc import Callable
 
@@ -91,9 +90,6 @@ class Answering:
             )
         ]
         self._tickers += map(gevent.spawn, (self._refresh_catalogue, *work))
-        # What was imported lives as long as the process: the collector need not look at it again and again.
-        gc.collect()
-        gc.freeze()
 
     def ready(self) -> None:
         """Makes sure that turns whose process died have an end before anything is answered. Raises

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import dataclass
 from typing import cast
 
@@ -35,6 +36,9 @@ class Services:
     def start(self) -> None:
         """Called by the server once its worker can serve; a second call does nothing."""
         self.answering.start()
+        # What was imported lives as long as the process: the collector need not look at it again and again.
+        gc.collect()
+        gc.freeze()
 
     @property
     def busy(self) -> bool:
