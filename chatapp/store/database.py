@@ -179,11 +179,23 @@ def _translated_errors() -> Iterator[None]:
     except (IntegrityError, DataError):
         raise  # the database is well, and says what is wrong with the values
     except ProgrammingError as error:
+        interruption = _interruption(error)
+        if interruption is not None:
+            raise interruption from None
         if getattr(error.orig, "sqlstate", None) in _NOT_UPGRADED:
             raise _unavailable(error) from error
         raise
     except (DBAPIError, PoolTimeout) as error:
         raise _unavailable(error) from error
+
+
+def _interruption(error: BaseException) -> BaseException | None:
+    """What ended a query in its midst, a kill or a timeout, when the driver's complaint about the state in which that
+    left the connection took its place: the check of a connection from the pool ends with such a complaint."""
+    cause: BaseException | None = error
+    while isinstance(cause, Exception):
+        cause = cause.__cause__ or cause.__context__
+    return cause
 
 
 def _unavailable(error: PoolTimeout | DBAPIError | gevent.Timeout) -> DatabaseUnavailable:

@@ -86,6 +86,7 @@ class Answering:
                 (1.0, elsewhere.tick),
                 (listeners.period_s, listeners.tick),
                 (owner.RENEW_S, self._renew),
+                (owner.LOOK_S, self._look_for_the_dead),
                 (_CATALOGUE_S, self._refresh_catalogue),
             )
         ]
@@ -167,9 +168,12 @@ class Answering:
     def _renew(self) -> None:
         if self._opened:
             self._owner.renew()
-            self._recovery.run()
             self._recovery.end_forgotten(self._is_answered)
             self._running.forget_old()
+
+    def _look_for_the_dead(self) -> None:
+        if self._opened:
+            self._recovery.run()
 
     def _is_answered(self, turn_id: str) -> bool:
         return any(turn.id == turn_id for turn in self._running.unfinished())

@@ -25,9 +25,11 @@ from chatapp.streaming.subscriber import Clock
 from chatapp.telemetry.log import warn
 
 RENEW_S = 2
+LOOK_S = 1
 LEASE_S = 8.0
-"""A lease that has not been renewed for so long, as the one who looks has measured it, is over. Looks are RENEW_S
-apart: a dead owner is noticed after at most 12 s, and its readers are told a second later, well within 15 s."""
+"""A lease that has not been renewed for so long, as the one who looks has measured it, is over. With a look every
+LOOK_S, the first of them up to that much after the last renewal, a dead owner is noticed within 10 s, and its readers
+are told a second later: well within 15 s."""
 
 
 class _Watched(NamedTuple):
@@ -48,7 +50,8 @@ class DataUnavailable(Unavailable):
 
 
 class ProcessOwner:
-    """This process. `open` before the first turn, `renew` every RENEW_S seconds, `close` at the end."""
+    """This process. `open` before the first turn, `renew` every RENEW_S seconds, `close` at the end. Somebody
+    looks every LOOK_S seconds whether others are dead."""
 
     def __init__(self, database: Database, folder: Path, *, clock: Clock = time.monotonic) -> None:
         self.id = new_id()

@@ -14,6 +14,13 @@ from tests.scripted_upstream import ScriptedUpstream
 from tests.server import RunningServer
 from tests.valkey import RunningValkey
 
+TEST_S = 180
+"""Heartbeats keep a reader waiting for ever; a test that waits for what never comes has failed."""
+
+
+def _patience() -> gevent.Timeout:
+    return gevent.Timeout(TEST_S, AssertionError("waited in vain"))
+
 
 @pytest.fixture(scope="package")
 def upstream() -> Iterator[ScriptedUpstream]:
@@ -45,7 +52,8 @@ def pair(
 def machines(pair: Ground) -> Iterator[Ground]:
     """The two machines, both alive."""
     pair.begin()
-    yield pair
+    with _patience():
+        yield pair
     Reading.close_all()
 
 
@@ -67,5 +75,6 @@ def crowd(
 def workers(crowd: Ground) -> Iterator[Ground]:
     """One server on SQLite with two workers."""
     crowd.begin()
-    yield crowd
+    with _patience():
+        yield crowd
     Reading.close_all()

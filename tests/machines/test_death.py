@@ -5,37 +5,14 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
-from typing import Any
 
 from tests.machines.ground import Ground
-from tests.machines.paced_answer import PacedAnswer
-from tests.reading import Reading, until_shown
-from tests.streaming.wire import Client, Frame
-from tests.turns.house import until
+from tests.machines.interrupted import ENDING, assert_interrupted, told, until_saved
+from tests.reading import until_shown
+from tests.streaming.wire import Client
 
 NOTICED_S = 20
 """The product promises 15 s; a loaded machine is allowed some more."""
-ENDING = ["snapshot", "usage", "failure", "done"]
-
-
-def told(client: Client) -> list[Frame]:
-    """Everything but heartbeats, which each connection has of its own."""
-    return [frame for frame in client.frames if frame.name != "heartbeat"]
-
-
-def until_saved(reading: Reading, session_id: str, text: str) -> None:
-    until(lambda: reading.replies(session_id)[-1]["content"] == text)
-
-
-def assert_interrupted(client: Client, reply: dict[str, Any], answer: PacedAnswer) -> None:
-    """What was sent, what the client put together and what is saved belong together."""
-    assert (reply["status"], reply["finish_reason"]) == ("interrupted", "error")
-    assert reply["error_code"] == "INTERRUPTED"
-    assert client.text() == reply["content"]
-    assert answer.text.startswith(reply["content"])
-    *_, failure, done = told(client)
-    assert (failure.json()["code"], failure.json()["retryable"]) == ("INTERRUPTED", True)
-    assert done.json() == {"finish_reason": "error"}
 
 
 def test_a_turn_is_read_live_through_another_machine_and_outlives_its_own(machines: Ground) -> None:
@@ -80,6 +57,7 @@ def _until_snapshot(reading: Iterator[Client]) -> float:
     """Seconds until the reader was told that its place is lost."""
     began = time.monotonic()
     for client in reading:
-        if "snapshot" in client.names():
-            return time.monotonic() - began
+        waited_s = time.monotonic() - began
+        if "snapshot" in client.names() or waited_s > NOTICED_S:
+            return waited_s
     raise AssertionError("the stream ended without a word")

@@ -8,7 +8,7 @@ import gevent
 import httpx2
 
 from tests.machines.ground import Ground
-from tests.machines.test_death import assert_interrupted, told
+from tests.machines.interrupted import assert_interrupted, told
 from tests.reading import Reading, until_shown
 from tests.server import RunningServer
 

@@ -13,7 +13,7 @@ import pytest
 from tests.deploy.proxy import Nginx
 from tests.machines.event_source import EventSource
 from tests.machines.ground import Ground
-from tests.machines.test_death import assert_interrupted, told, until_saved
+from tests.machines.interrupted import assert_interrupted, told, until_saved
 from tests.scripted_upstream import End, ScriptedUpstream
 from tests.server import free_port
 from tests.turns.house import until

@@ -12,7 +12,7 @@ import pytest
 
 from tests.machines.event_source import EventSource
 from tests.machines.ground import Ground
-from tests.machines.test_death import ENDING, assert_interrupted, told
+from tests.machines.interrupted import ENDING, assert_interrupted, told
 from tests.machines.workers import Workers
 from tests.turns.house import until
 

@@ -162,6 +162,40 @@ def test_a_server_that_says_nothing_is_given_up(
     database.close()
 
 
+def test_a_server_that_says_nothing_when_a_connection_is_checked_is_given_up(
+    fragile_postgresql: PostgresqlServer, fragile_url: str
+) -> None:
+    database = Database(fragile_url, transaction_s=0.5)
+    database.check()
+    fragile_postgresql.freeze()
+    try:
+        with pytest.raises(DatabaseUnavailable):
+            database.check()
+    finally:
+        fragile_postgresql.thaw()
+    database.check()
+    database.close()
+
+
+def test_a_greenlet_that_is_killed_in_a_query_dies(
+    fragile_postgresql: PostgresqlServer, fragile_url: str
+) -> None:
+    """Also while the pool checks its connection: what is killed must not go on as after an error."""
+    database = Database(fragile_url)
+    database.check()
+    fragile_postgresql.freeze()
+    asking = gevent.spawn(database.check)
+    try:
+        gevent.sleep(0)
+        assert database.connections_in_use == 1, "it waits for an answer"
+        asking.kill()
+    finally:
+        fragile_postgresql.thaw()
+    assert isinstance(asking.value, gevent.GreenletExit)
+    database.check()
+    database.close()
+
+
 def test_another_process_s_lock_freezes_nobody(sqlite_url: str) -> None:
     """A writer waits for the lock while everything else in this process goes on."""
     database = Database(sqlite_url, lock_wait_s=60)
