@@ -33,8 +33,9 @@ class Plan:
 
     @property
     def warm_up_s(self) -> float:
-        """Seconds of a process's life that say nothing about its memory: until the first turns are forgotten."""
-        return min(120.0, self.seconds / 5)
+        """Seconds of a process's life that say nothing about its memory: a worker holds the turns of the last two
+        minutes, and takes twice as long until it has seen as many at once as it ever will."""
+        return min(240.0, self.seconds * 0.4)
 
     @property
     def kills(self) -> int:
@@ -43,8 +44,8 @@ class Plan:
 
     @property
     def reloads(self) -> int:
-        """One in four minutes."""
-        return round(self.seconds / 240)
+        """One in ten minutes: each makes every worker a young one, whose memory still grows."""
+        return round(self.seconds / 600)
 
     def random(self, name: str) -> Random:
         """The choices of somebody of that name: the same for the same seed."""

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import select
 from collections.abc import Iterator
+from types import SimpleNamespace
 
+import httpcore2._utils
 import httpx2
 import openai
+from gevent.monkey import get_original
 
 from chatapp.config import Settings
 from chatapp.upstream.attempts import note_request
+
+# The pool asks every idle connection whether it can be read, once or twice for each request, and holds its lock
+# meanwhile. gevent's poll waits for its event loop even when it is not to wait at all: in a busy process, with as
+# many idle connections as we keep, all requests together stood in line for seconds. The system's poll just answers.
+_at_once = SimpleNamespace(poll=get_original("select", "poll"), POLLIN=select.POLLIN)
+httpcore2._utils.select = _at_once  # type: ignore[attr-defined, assignment]
 
 _SPARE_CONNECTIONS = 4
 """For the list of models and the like, beside one connection per stream."""
