@@ -37,7 +37,7 @@ from tests.turns.house import House, until
 from tests.turns.mortal import MortalHouse
 from tests.valkey import RunningValkey
 
-PATIENCE_S = 30
+PATIENCE_S = 20
 READERS = 4
 ANY = st.integers(0, 11)
 """Which of those that there are: it is taken modulo their number."""
