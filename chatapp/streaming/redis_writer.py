@@ -41,7 +41,7 @@ _RETRY_S = 1.0
 _CLOSE_S = 2.0
 
 
-class SharedLog:
+class LogInRedis:
     """One log as the writer knows it. `written` is the number up to which Redis has it; `known` says whether that
     is certain, `exists` whether Redis has any of it."""
 
@@ -86,7 +86,7 @@ class LogWriter:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._due: list[SharedLog] = []
+        self._due: list[LogInRedis] = []
         self._nudges: set[str] = set()
         self._waiter = ThreadWaiter()
         self._away = False
@@ -94,12 +94,12 @@ class LogWriter:
 
     def share(self, log: EventLog) -> None:
         """From now on what this log grows by goes to Redis."""
-        shared = SharedLog(log, self)
+        shared = LogInRedis(log, self)
         log.readers.add(shared)
         if log.end > log.base:
             shared.wake()
 
-    def add(self, shared: SharedLog) -> None:
+    def add(self, shared: LogInRedis) -> None:
         self._due.append(shared)
         self._waiter.wake()
 
@@ -149,7 +149,7 @@ class LogWriter:
             log_line("Redis available again")
         return True
 
-    def _look_up(self, unsure: list[SharedLog]) -> None:
+    def _look_up(self, unsure: list[LogInRedis]) -> None:
         """Finds out how far Redis has those logs."""
         if not unsure:
             return
@@ -161,9 +161,9 @@ class LogWriter:
             shared.written = number_of(entries[0][0]) if entries else shared.log.begins_at
             shared.known = True
 
-    def _write(self, due: list[SharedLog]) -> None:
+    def _write(self, due: list[LogInRedis]) -> None:
         pipe: Any = self._redis.pipeline(transaction=False)
-        asked: list[tuple[SharedLog, int] | None] = []
+        asked: list[tuple[LogInRedis, int] | None] = []
         for shared in due:
             for last, events in shared.entries():
                 asked.append((shared, last))
@@ -177,7 +177,7 @@ class LogWriter:
             elif isinstance(reply, Exception):
                 raise reply
 
-    def _try_again(self, due: list[SharedLog]) -> None:
+    def _try_again(self, due: list[LogInRedis]) -> None:
         for shared in due:
             shared.known = False
             if shared.is_over():
@@ -191,7 +191,7 @@ class LogWriter:
             warn("Redis unavailable", reason=f"{type(error).__name__}: {error}"[:200])
 
 
-def _add(pipe: Any, shared: SharedLog, last: int, events: list[Event]) -> int:
+def _add(pipe: Any, shared: LogInRedis, last: int, events: list[Event]) -> int:
     """Asks for an entry to be written; how many more commands that took."""
     bounds = ("MAXLEN", "~", ENTRIES, f"{last}-0", FIELD, encoded(events))
     # A log that Redis has lost must not go on in the middle: it is written anew, then.
@@ -214,7 +214,7 @@ def _nudge(pipe: Any, inbox: str) -> int:
     return 2
 
 
-def _take(shared: SharedLog, last: int, reply: Any) -> None:
+def _take(shared: LogInRedis, last: int, reply: Any) -> None:
     if isinstance(reply, ResponseError):
         if "equal or smaller" not in str(reply):
             raise reply

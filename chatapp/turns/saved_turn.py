@@ -26,13 +26,13 @@ from chatapp.turns.turn_state import read_state, replay
 _BEGIN_S = 30.0
 """Seconds that a reader, the first or one that comes back, may take from asking for a turn to the first look at its
 log."""
-_BEHIND = 2
+_LACKING_LOOKS = 2
 """Looks in a row at which a mirror lacks what the look before saw; then what fills it is not to be waited for."""
 _MIRROR_AGAIN_S = 5.0
 _ON_ITS_WAY_S = 0.5
 """Seconds in which what was saved also comes through the log of who answers."""
 _CATCH_UP_S = 1.0
-_LOG_LIFE = timedelta(minutes=5)
+_WORTH_MIRRORING = timedelta(minutes=5)
 """After this nobody keeps the log of a turn that has ended; clocks that differ a little are allowed for."""
 
 
@@ -56,7 +56,7 @@ class SavedTurn:
         self._logs = logs
         self._clock = clock
         self._asked_at = self._mirrored_at = clock()
-        self._behind = 0
+        self._lacking_looks = 0
         self._seen: Look | None = None
         self._state = read_state(database, turn_id)
         self._mirror = self._mirrored()
@@ -86,7 +86,7 @@ class SavedTurn:
         if position.log_id != self.log.id and turn_part(position.log_id) == turn_part(self.log.id):
             self._look_for_its_end()
         patience_ends = time.monotonic() + _CATCH_UP_S
-        while self._is_behind(position) and time.monotonic() < patience_ends:
+        while self._has_not_reached(position) and time.monotonic() < patience_ends:
             time.sleep(0.01)
 
     def _look_for_its_end(self) -> None:
@@ -129,8 +129,8 @@ class SavedTurn:
         # What has just been saved may still be on its way; what was saved a second ago may not.
         seen, self._seen = self._seen, look
         lacking = seen is not None and (seen.is_ended or seen.length > mirror.length)
-        self._behind = self._behind + 1 if lacking else 0
-        if mirror.broken or look.log_id != mirror.log.id or self._behind >= _BEHIND:
+        self._lacking_looks = self._lacking_looks + 1 if lacking else 0
+        if mirror.broken or look.log_id != mirror.log.id or self._lacking_looks >= _LACKING_LOOKS:
             self._state = read_state(self._database, self.id)
             self.forsake()
             self._mirror = None
@@ -163,7 +163,7 @@ class SavedTurn:
             for event in self._state.ending_of(reply):
                 log.append(event)
 
-    def _is_behind(self, position: Position) -> bool:
+    def _has_not_reached(self, position: Position) -> bool:
         return position.log_id == self.log.id and position.seq > self.log.end and not self.log.closed
 
     def forsake(self) -> None:
@@ -175,7 +175,7 @@ class SavedTurn:
     def _mirrored(self) -> Mirror | None:
         """The log of who answers, unless it lacks something that is saved and was not said just now."""
         ended_at = self._state.ended_at
-        if ended_at is not None and now() - ended_at > _LOG_LIFE:
+        if ended_at is not None and now() - ended_at > _WORTH_MIRRORING:
             return None
         mirror = self._logs.mirror(self._state.log_id)
         patience_ends = time.monotonic() + _ON_ITS_WAY_S
@@ -197,7 +197,7 @@ class SavedTurn:
         if mirror.length < self._state.length:
             self._logs.release(mirror)
             return
-        self._mirror, self._behind, self._seen = mirror, 0, None
+        self._mirror, self._lacking_looks, self._seen = mirror, 0, None
         self._go_on_in(mirror.log)
 
     def _saved_log(self) -> EventLog:

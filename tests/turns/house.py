@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,7 +15,6 @@ from chatapp.config import load_settings
 from chatapp.store.database import LOCK_WAIT_S, Database
 from chatapp.streaming.dialect import EVENTS
 from chatapp.streaming.position import Position
-from chatapp.streaming.redis_logs import RedisLogs
 from chatapp.streaming.subscriber import Subscriber
 from chatapp.streaming.voice_dialect import VoiceDialect
 from chatapp.turns.answering import Answering
@@ -102,21 +100,6 @@ class House:
 
     def generation(self, turn: FollowedTurn) -> Any:
         return self.conversations.generation(self.account().id, turn.standings()[0]["generation_id"])
-
-    def crash(self) -> None:
-        """Ends as a killed process does: in mid-word, with nothing more said or saved. The kernel lets go of its lock
-        and of its connections."""
-        answering = self.answering
-        generations = [each for turn in answering._running for each in turn.generations]
-        gevent.killall(answering._tickers + [each._greenlet for each in generations if each._greenlet])
-        answering._tickers = []
-        if answering._owner._lock is not None:
-            os.close(answering._owner._lock)
-        if isinstance(answering.logs, RedisLogs):
-            for part in (answering.logs, answering.logs._writer, answering.logs._reader):
-                part._redis.close()
-        answering.upstream.close()
-        self.database.close()
 
     def close(self) -> None:
         self.answering.stop()
