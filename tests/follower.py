@@ -42,7 +42,12 @@ class Follower:
         return text_of(self.frames_at(moment))
 
     def replies(self, session_id: str) -> list[dict[str, Any]]:
-        return self._reading.replies(session_id)
+        """Those of a conversation, asked for again when the kept connection turns out to be dead."""
+        while True:
+            try:
+                return self._reading.replies(session_id)
+            except httpx2.TransportError:
+                gevent.sleep(_PAUSE_S)
 
     def _sent(self) -> dict[str, Any]:
         while True:

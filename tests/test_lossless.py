@@ -34,7 +34,7 @@ from chatapp.streaming.position import Position
 from tests.scripted_upstream import DONE, LAST_CHUNK, STREAM_HEAD, ScriptedUpstream, Step, chunk, delta
 from tests.streaming.wire import Client
 from tests.turns.house import House, until
-from tests.turns.mortal import MortalHouse
+from tests.turns.mortal import MortalHouse, clean_up
 from tests.valkey import RunningValkey
 
 PATIENCE_S = 20
@@ -321,8 +321,12 @@ class Lossless(RuleBasedStateMachine):
                 turn.give(len(turn.pieces) + 1)
             for house in filter(None, self.houses):
                 house.close()
+            self.houses = [None, None]
+            self.turns.clear()
+            self.readers.clear()
             self.upstream.stop()
             shutil.rmtree(self.folder)
+            clean_up()
 
     def all_comes_to_its_end(self) -> None:
         self.restart()
@@ -385,7 +389,7 @@ def test_nothing_is_lost_and_nothing_is_doubled(template: Path, shared_valkey: R
     run_state_machine_as_test(
         lambda: Lossless(template, shared_valkey.url),  # type: ignore[arg-type]  # any factory will do
         settings=settings(
-            max_examples=16,
+            max_examples=12,
             stateful_step_count=20,
             deadline=None,
             derandomize=False,
