@@ -18,7 +18,7 @@ from chatapp.store.database import Database
 from chatapp.streaming.event import Event, Standing, done, snapshot, spoken_by, token
 from chatapp.streaming.event_log import EventLog
 from chatapp.streaming.mirror import Mirror
-from chatapp.streaming.position import Position, another_epoch
+from chatapp.streaming.position import Position, another_epoch, turn_part
 from chatapp.streaming.shared_logs import SharedLogs
 from chatapp.streaming.subscriber import Clock
 from chatapp.turns.turn_state import read_state, replay
@@ -81,10 +81,22 @@ class SavedTurn:
         """Nothing, as `join`."""
 
     def catch_up(self, position: Position) -> None:
-        """Waits a moment for a mirror that has not come to where the reader was, with another process."""
+        """Waits a moment for a mirror that has not come to where the reader was, with another process; looks at once
+        at a turn of which the reader knows another log: it may have an end there that is not known here yet."""
+        if position.log_id != self.log.id and turn_part(position.log_id) == turn_part(self.log.id):
+            self._look_for_its_end()
         patience_ends = time.monotonic() + _CATCH_UP_S
         while self._is_behind(position) and time.monotonic() < patience_ends:
             time.sleep(0.01)
+
+    def _look_for_its_end(self) -> None:
+        if self.log.closed:
+            return
+        state = read_state(self._database, self.id)
+        if state.is_ended and (self._mirror is None or self._mirror.log.id != state.log_id):
+            self.forsake()
+            self._mirror, self._state = None, state
+            self._go_on_in(replay(state))
 
     def snapshot(self) -> Event:
         return snapshot(self.standings())

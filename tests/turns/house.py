@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -101,16 +100,6 @@ class House:
 
     def generation(self, turn: FollowedTurn) -> Any:
         return self.conversations.generation(self.account().id, turn.standings()[0]["generation_id"])
-
-    def crash(self) -> None:
-        """Ends as a killed process does: in mid-word, with nothing more said or saved. The kernel takes its lock."""
-        answering = self.answering
-        generations = [each for turn in answering._running for each in turn.generations]
-        gevent.killall(answering._tickers + [each._greenlet for each in generations if each._greenlet])
-        answering._tickers = []
-        if answering._owner._lock is not None:
-            os.close(answering._owner._lock)
-        answering.upstream.close()
 
     def close(self) -> None:
         self.answering.stop()

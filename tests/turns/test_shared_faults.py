@@ -14,9 +14,11 @@ from sqlalchemy import delete
 
 from chatapp.store.conversation import Owner
 from chatapp.streaming.redis_entry import log_key
+from chatapp.streaming.shared_logs import PrivateLogs
 from chatapp.turns.owner import ProcessOwner
 from chatapp.turns.recover import Recovery
 from chatapp.turns.running_turn import RunningTurn
+from chatapp.turns.turns_elsewhere import TurnsElsewhere
 from tests.scripted_upstream import ScriptedUpstream, answer
 from tests.turns.house import House, until
 from tests.turns.machines import Lockstep, two_machines
@@ -184,3 +186,20 @@ def test_a_machine_that_was_given_up_ends_nothing_and_adds_nothing(
             reply = there.replies(turn.session_id)[0]
             assert (reply.content, reply.status, reply.error_code) == (saved, "interrupted", "INTERRUPTED")
             assert there.begin("Next", session_id=turn.session_id)[0].session_id == turn.session_id
+
+
+def test_who_was_told_of_an_end_has_everything_also_where_it_is_not_known_yet(
+    sqlite_url: str, redis_url: str, tmp_path: Path
+) -> None:
+    script = Lockstep(*PARTS)
+    with ScriptedUpstream(script) as upstream:
+        with two_machines(sqlite_url, redis_url, tmp_path, upstream) as (here, there):
+            turn = here.start()
+            Reader(turn.id).follow(there).until_text(script.say(2))
+            _given_up(there, turn, tmp_path / "third")
+            ended = TurnsElsewhere(there.database, PrivateLogs()).find(turn.id)
+            back = Reader(turn.id)
+            back.client = there.read(ended)
+            assert back.client.names()[-1] == "done"
+            back.follow(there).to_the_end()
+            assert back.finished
