@@ -134,13 +134,13 @@ class Reader:
         assert self.is_done, f"closed after {self.client.names()[-3:]}"
 
     def check(self) -> None:
-        """It shows what was sent, and its stream has one end. Who had the end already and asks for more has
-        everything, or was told the end by a log of another name: then all of it is replaced."""
+        """It shows what was sent, and its stream has one end. Who had the end already and asks for more, here or
+        there, has everything."""
         assert self.turn.text.startswith(self.client.text())
         names = self.client.names()
         before, now = names[: self._came_with], names[self._came_with :]
         assert "done" not in now or now.index("done") == len(now) - 1
-        assert "done" not in before or now[:1] in ([], ["snapshot"])
+        assert "done" not in before or not now
 
     def _follow(self, house: House, last_id: str) -> None:
         """As chatapp.web.streams.answer does it; in here the whole of a frame is one write."""
@@ -385,6 +385,9 @@ def template(sqlite_template: Path, tmp_path: Path) -> Path:
     return path
 
 
+# redis-py leaves a socket open that was being connected when its greenlet was killed, as processes here are in their
+# first moments.
+@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 def test_nothing_is_lost_and_nothing_is_doubled(template: Path, shared_valkey: RunningValkey) -> None:
     run_state_machine_as_test(
         lambda: Lossless(template, shared_valkey.url),  # type: ignore[arg-type]  # any factory will do
