@@ -31,7 +31,7 @@ _STATUS = {"error": "failed", "cancelled": "cancelled"}
 
 
 def share(characters: int) -> float:
-    """How far a reply of so many characters is taken to be: 0.5 at HALF, and never as much as 1."""
+    """How far a reply of so many characters is taken to be: about 0.5 at HALF, and never as much as 1."""
     return round(0.99 * characters / (characters + HALF), 4)
 
 
