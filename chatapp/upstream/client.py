@@ -59,8 +59,9 @@ class Upstream:
         self._limit = settings.max_output_tokens * CHARACTERS_PER_TOKEN
         self._parameters = Parameters(settings)
         # A proxy for the outer world has no business on the way to a simulator in this process.
-        http = http_client(settings, trust_env=not self.simulated, pool_s=pool_s)
-        self._client = _client(_address(settings, base_url), self._key, http)
+        address = _address(settings, base_url)
+        http = http_client(settings, address, trust_env=not self.simulated, pool_s=pool_s)
+        self._client = openai.OpenAI(api_key=self._key, base_url=address, http_client=http, max_retries=2)
         # The client asks the platform for its name when it first makes headers, which starts a process and waits
         # for it: once, here, and not in every one of the first messages at the same time.
         _ = self._client.default_headers
@@ -160,14 +161,12 @@ def _address(settings: Settings, given: str | None) -> str:
     """Where upstream is: OpenAI itself when there is a key and no address."""
     if given is None and settings.simulated:
         raise ConfigurationError("OPENAI_API_KEY: not set, and no simulator was given in its place")
-    return given or settings.openai_base_url or _OPENAI
-
-
-def _client(base_url: str, key: str, http: httpx2.Client) -> openai.OpenAI:
+    address = given or settings.openai_base_url or _OPENAI
     try:
-        return openai.OpenAI(api_key=key, base_url=base_url, http_client=http, max_retries=2)
+        httpx2.URL(address)
     except httpx2.InvalidURL:
         raise ConfigurationError("OPENAI_BASE_URL: is not an address") from None
+    return address
 
 
 def _scenario_header(scenario: str | None) -> dict[str, str]:

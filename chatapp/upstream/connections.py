@@ -5,6 +5,7 @@ from __future__ import annotations
 import select
 from collections.abc import Iterator
 from types import SimpleNamespace
+from urllib.request import getproxies, proxy_bypass
 
 import httpcore2._utils
 import httpx2
@@ -13,6 +14,8 @@ from gevent.monkey import get_original
 
 from chatapp.config import Settings
 from chatapp.upstream.attempts import note_request
+from chatapp.upstream.pool import Pool
+from chatapp.upstream.transport import StreamTransport
 
 # The pool asks every idle connection whether it can be read, once or twice for each request, and holds its lock
 # meanwhile. gevent's poll waits for its event loop even when it is not to wait at all: in a busy process, with as
@@ -31,17 +34,21 @@ _ANSWER_BYTES = 1024 * 1024
 """Of an answer that is no stream, such as the list of models."""
 
 
-def http_client(settings: Settings, *, trust_env: bool, pool_s: float) -> httpx2.Client:
+def http_client(settings: Settings, base_url: str, *, trust_env: bool, pool_s: float) -> httpx2.Client:
     """A client whose pool holds as many connections as this process may hold streams.
 
     Reading has no limit in time: patience is one clock for all streams, in the caller, not a timer per read.
     `pool_s` is how long to wait for a free connection; the openai client tries that three times.
     """
     size = settings.connections + _SPARE_CONNECTIONS
+    kept = min(size, _KEPT_ALIVE)
+    behind_proxy = trust_env and _is_behind_proxy(base_url)
     return openai.DefaultHttpx2Client(
+        # A proxy is spoken to by the client's stock transport.
+        transport=None if behind_proxy else StreamTransport(Pool(size, kept, _KEEPALIVE_S)),
         limits=httpx2.Limits(
             max_connections=size,
-            max_keepalive_connections=min(size, _KEPT_ALIVE),
+            max_keepalive_connections=kept,
             keepalive_expiry=_KEEPALIVE_S,
         ),
         timeout=httpx2.Timeout(None, connect=_CONNECT_S, write=_WRITE_S, pool=pool_s),
@@ -50,6 +57,13 @@ def http_client(settings: Settings, *, trust_env: bool, pool_s: float) -> httpx2
         trust_env=trust_env,
         event_hooks={"request": [note_request], "response": [_bound_body]},
     )
+
+
+def _is_behind_proxy(base_url: str) -> bool:
+    """Whether the environment names a proxy for this address, by the variables that everybody uses."""
+    address, proxies = httpx2.URL(base_url), getproxies()
+    named = proxies.get(address.scheme) or proxies.get("all")
+    return bool(named) and not proxy_bypass(address.host)
 
 
 def _bound_body(response: httpx2.Response) -> None:
