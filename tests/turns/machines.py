@@ -12,6 +12,7 @@ from tests.scripted_upstream import (
     DONE,
     LAST_CHUNK,
     STREAM_HEAD,
+    UNTIL_READ,
     ReceivedRequest,
     ScriptedUpstream,
     Step,
@@ -45,7 +46,7 @@ def two_machines(
 
 
 class Lockstep:
-    """A script that sends a part when it is told to: `said` is what upstream has sent."""
+    """A script that sends a part when it is told to, each by itself: `said` is what upstream has sent."""
 
     def __init__(self, *parts: str) -> None:
         self.said = ""
@@ -59,6 +60,7 @@ class Lockstep:
             yield gate
             self.said += part
             yield chunk(delta(part))
+            yield UNTIL_READ
         yield self._end
         for event in (delta("", "stop"), usage(5, 15), DONE):
             yield chunk(event)

@@ -70,8 +70,10 @@ def test_a_late_reader_goes_on_from_every_boundary(sqlite_url: str, redis_url: s
     with ScriptedUpstream(script) as upstream:
         with two_machines(sqlite_url, redis_url, tmp_path, upstream) as (here, there):
             turn = here.start()
-            whole = Reader(turn.id).follow(here)
-            whole.until_text(script.say(4))
+            whole, far = Reader(turn.id).follow(here), Reader(turn.id).follow(there)
+            said = script.say(4)
+            for reader in (whole, far):
+                reader.until_text(said)
             late = [
                 gevent.spawn(there.read, there.follow(turn.id), f"{turn.log.id}-{seq}") for seq in range(5)
             ]
