@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import struct
 import sys
 import time
@@ -70,19 +71,22 @@ ScriptFor = Callable[[ReceivedRequest], Iterable[Step]]
 
 
 class ScriptedUpstream:
-    """Use as a context manager, or start() and stop()."""
+    """Use as a context manager, or start() and stop(). With `tls` it is an https server."""
 
-    def __init__(self, *scripts: Script | ScriptFor) -> None:
+    def __init__(self, *scripts: Script | ScriptFor, tls: ssl.SSLContext | None = None) -> None:
         self.scripts: list[Script | ScriptFor] = list(scripts)
         self.by_model: dict[str, Script] = {}
+        self._tls = tls
         self.connections = 0
         """Connections that were ever accepted."""
+        self.closed = 0
+        """How many of them are closed again, on this side."""
         self.requests: list[ReceivedRequest] = []
         self._server = StreamServer(("127.0.0.1", 0), self._serve)
 
     @property
     def base_url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}/v1"
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self._server.server_port}/v1"
 
     def start(self) -> None:
         self._server.start()
@@ -113,6 +117,11 @@ class ScriptedUpstream:
         self.connections += 1
         # Each step is a segment of its own, at once, as the script says.
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self._tls is not None:
+            try:
+                client = self._tls.wrap_socket(client, server_side=True)
+            except OSError:
+                return client.close()  # the client does not trust us, or speaks no TLS
         arrived: Queue[ReceivedRequest | None] = Queue()
         reader = gevent.spawn(self._read, client, self.connections, arrived)
         try:
@@ -121,6 +130,7 @@ class ScriptedUpstream:
         finally:
             reader.kill()
             client.close()
+            self.closed += 1
 
     def _read(self, client: socket.socket, connection: int, arrived: Queue[ReceivedRequest | None]) -> None:
         """Reads requests until the client hangs up, also while a script is being played."""

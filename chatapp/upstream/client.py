@@ -98,8 +98,8 @@ class Upstream:
                 **sent,
             )
         except GreenletExit as stop:
-            # A TLS handshake that is broken off leaves its socket to the frames of this very traceback, and a
-            # greenlet keeps that for as long as somebody keeps the greenlet.
+            # Behind a proxy, a TLS handshake that is broken off leaves its socket to the frames of this very
+            # traceback, and a greenlet keeps that for as long as somebody keeps the greenlet.
             traceback.clear_frames(stop.__traceback__)
             raise
         return cast(httpx2.Response, answer.http_response)

@@ -13,13 +13,16 @@ import openai
 from gevent.monkey import get_original
 
 from chatapp.config import Settings
+from chatapp.errors import ConfigurationError
 from chatapp.upstream.attempts import note_request
+from chatapp.upstream.connector import Connector
 from chatapp.upstream.pool import Pool
 from chatapp.upstream.transport import StreamTransport
 
-# The pool asks every idle connection whether it can be read, once or twice for each request, and holds its lock
-# meanwhile. gevent's poll waits for its event loop even when it is not to wait at all: in a busy process, with as
-# many idle connections as we keep, all requests together stood in line for seconds. The system's poll just answers.
+# The stock transport's pool, which is used behind a proxy, asks every idle connection whether it can be read, once or
+# twice for each request, and holds its lock meanwhile. gevent's poll waits for its event loop even when it is not to
+# wait at all: in a busy process, with as many idle connections as we keep, all requests together stood in line for
+# seconds. The system's poll just answers.
 _at_once = SimpleNamespace(poll=get_original("select", "poll"), POLLIN=select.POLLIN)
 httpcore2._utils.select = _at_once  # type: ignore[attr-defined, assignment]
 
@@ -38,25 +41,29 @@ def http_client(settings: Settings, base_url: str, *, trust_env: bool, pool_s: f
     """A client whose pool holds as many connections as this process may hold streams.
 
     Reading has no limit in time: patience is one clock for all streams, in the caller, not a timer per read.
-    `pool_s` is how long to wait for a free connection; the openai client tries that three times.
+    `pool_s` is how long to wait for a free connection; the openai client tries that three times. Raises
+    ConfigurationError when the certificates that servers are verified by cannot be read.
     """
     size = settings.connections + _SPARE_CONNECTIONS
     kept = min(size, _KEPT_ALIVE)
     behind_proxy = trust_env and _is_behind_proxy(base_url)
-    return openai.DefaultHttpx2Client(
-        # A proxy is spoken to by the client's stock transport.
-        transport=None if behind_proxy else StreamTransport(Pool(size, kept, _KEEPALIVE_S)),
-        limits=httpx2.Limits(
-            max_connections=size,
-            max_keepalive_connections=kept,
-            keepalive_expiry=_KEEPALIVE_S,
-        ),
-        timeout=httpx2.Timeout(None, connect=_CONNECT_S, write=_WRITE_S, pool=pool_s),
-        # Compression would hold deltas back in upstream's buffer, and cost us to undo.
-        headers={"Accept-Encoding": "identity"},
-        trust_env=trust_env,
-        event_hooks={"request": [note_request], "response": [_bound_body]},
-    )
+    try:
+        return openai.DefaultHttpx2Client(
+            # A proxy is spoken to by the client's stock transport.
+            transport=None if behind_proxy else _transport(base_url, Pool(size, kept, _KEEPALIVE_S)),
+            limits=httpx2.Limits(
+                max_connections=size,
+                max_keepalive_connections=kept,
+                keepalive_expiry=_KEEPALIVE_S,
+            ),
+            timeout=httpx2.Timeout(None, connect=_CONNECT_S, write=_WRITE_S, pool=pool_s),
+            # Compression would hold deltas back in upstream's buffer, and cost us to undo.
+            headers={"Accept-Encoding": "identity"},
+            trust_env=trust_env,
+            event_hooks={"request": [note_request], "response": [_bound_body]},
+        )
+    except OSError as error:
+        raise ConfigurationError(f"SSL_CERT_FILE: no certificates can be read there ({error})") from None
 
 
 def _is_behind_proxy(base_url: str) -> bool:
@@ -66,12 +73,23 @@ def _is_behind_proxy(base_url: str) -> bool:
     return bool(named) and not proxy_bypass(address.host)
 
 
+def _transport(base_url: str, pool: Pool) -> StreamTransport:
+    connector = Connector()
+    if httpx2.URL(base_url).scheme == "https":
+        connector.prepare_tls()  # now, and not in front of the first message
+    return StreamTransport(pool, connector)
+
+
 def _bound_body(response: httpx2.Response) -> None:
-    """The openai client reads every body but a stream's to its end; this bounds it and closes it whatever
-    happens."""
-    is_stream = response.headers.get("content-type", "").startswith("text/event-stream")
-    if isinstance(response.stream, httpx2.SyncByteStream) and (response.is_error or not is_stream):
-        response.stream = _BoundBody(response.stream, _ERROR_BYTES if response.is_error else _ANSWER_BYTES)
+    """The client reads every body but a stream's to its end, also that of a redirect; this bounds it, and closes it
+    whatever happens."""
+    kind = response.headers.get("content-type", "")
+    if response.is_success and kind.startswith("text/event-stream"):
+        return
+    # What is compressed may grow a thousandfold.
+    is_plain = response.is_success and "content-encoding" not in response.headers
+    if isinstance(response.stream, httpx2.SyncByteStream):
+        response.stream = _BoundBody(response.stream, _ANSWER_BYTES if is_plain else _ERROR_BYTES)
 
 
 class _BoundBody(httpx2.SyncByteStream):

@@ -113,7 +113,7 @@ class Reply:
             self._response.close()
 
     def _drain(self) -> None:
-        # One timer for a whole answer; a read it cuts off closes the connection.
+        # One timer for a whole answer; an ending that it cuts off costs the connection.
         gevent.with_timeout(_DRAIN_S, self._read_ending, timeout_value=None)
 
     def _read_ending(self) -> None:

@@ -1,122 +1,99 @@
 """The transport under the openai client: HTTP/1.1, one connection a stream, nothing between the socket and us.
 
-The client keeps authentication, retries, redirects and errors. Compared with its stock transport this saves about a
-quarter of what a token costs (docs/performance.md); `chatapp.upstream.connections` says when the stock one is used.
+The client keeps authentication, retries, redirects and errors. Why it does not use its stock transport, and where it
+does, is told in docs/decisions/0029-a-transport-of-our-own.md.
 """
 
 from __future__ import annotations
 
-import socket
-import ssl
+import re
 from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
 
 import httpx2
 
-from chatapp.upstream.connection import Answer, Connection
-from chatapp.upstream.pool import Origin, Pool
+from chatapp.upstream.answer import Answer
+from chatapp.upstream.connection import Connection
+from chatapp.upstream.connector import Connector
+from chatapp.upstream.origin import Origin
+from chatapp.upstream.pool import Pool
 
-_PORTS = {"http": 80, "https": 443}
-
-
-class Body(httpx2.SyncByteStream):
-    """An answer's body, as it arrives. `close` gives the connection back, or hangs up in mid-answer."""
-
-    def __init__(self, answer: Answer, connection: Connection, origin: Origin, pool: Pool) -> None:
-        self._answer = answer
-        self._connection = connection
-        self._origin = origin
-        self._pool = pool
-        self._closed = False
-
-    def __iter__(self) -> Iterator[bytes]:
-        read = self._answer.read
-        try:
-            while data := read():
-                yield data
-        except BaseException:
-            self.close()
-            raise
-
-    def close(self) -> None:
-        if not self._closed:
-            self._closed = True
-            self._pool.give_back(self._origin, self._connection, reusable=self._answer.leaves_reusable)
+_TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
+_FRAMING = frozenset({b"content-length", b"transfer-encoding"})
 
 
 class StreamTransport(httpx2.BaseTransport):
-    """Sends requests and hands out bodies while they arrive. Raises httpx2's own errors."""
+    """Sends requests and hands out bodies while they arrive. Raises httpx2's own errors.
 
-    def __init__(self, pool: Pool) -> None:
+    Of a request's timeouts it keeps `connect`, `write` and `pool`. Reading has no limit in time.
+    """
+
+    def __init__(self, pool: Pool, connector: Connector) -> None:
         self._pool = pool
-        self._tls: ssl.SSLContext | None = None
+        self._connector = connector
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        origin = _origin(request.url)
+        """Returns when the head of the answer is here. Raises what `Pool`, `Connection` and `Answer` raise, and
+        LocalProtocolError for a request that cannot be written."""
+        origin = Origin.of(request.url)
         written = _written(request)
         timeout = request.extensions.get("timeout", {})
-        connection = self._pool.take(
-            origin, timeout.get("pool"), lambda: self._connect(origin, timeout.get("connect"))
-        )
+        connect = partial(self._connector.connect, origin, timeout.get("connect"))
+        connection = self._pool.take(origin, timeout.get("pool"), connect)
+        answer = Answer(connection, request.method)
+        body = Body(answer, connection, self._pool)
         try:
-            connection.send(written, timeout.get("write"))
-            answer = Answer(connection)
+            # Upstream may answer and hang up before it has read everything. The answer says why, if there is one.
+            with suppress(httpx2.WriteError):
+                connection.send(written, timeout.get("write"))
             answer.read_head()
         except BaseException:
-            self._pool.give_back(origin, connection, reusable=False)
+            body.close()
             raise
-        body = Body(answer, connection, origin, self._pool)
-        extensions = {"http_version": b"HTTP/1.1"}
+        extensions = {"http_version": f"HTTP/{answer.version}".encode()}
         return httpx2.Response(answer.status, headers=answer.headers, stream=body, extensions=extensions)
 
     def close(self) -> None:
         """Closes every connection; bodies that are being read end with a ReadError."""
         self._pool.close()
 
-    def _connect(self, origin: Origin, patience_s: float | None) -> Connection:
-        client: socket.socket | None = None
-        try:
-            client = socket.create_connection((origin.host, origin.port), patience_s)
-            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if origin.scheme == "https":
-                client = self._tls_context().wrap_socket(client, server_hostname=origin.host)
-            return Connection(client)
-        except TimeoutError as error:
-            _close(client)
-            raise httpx2.ConnectTimeout("upstream cannot be reached in time") from error
-        except OSError as error:
-            _close(client)
-            raise httpx2.ConnectError(str(error)) from error
-        except BaseException:
-            _close(client)
-            raise
-
-    def _tls_context(self) -> ssl.SSLContext:
-        # Made once: it reads the machine's certificates.
-        if self._tls is None:
-            self._tls = httpx2.create_ssl_context()
-        return self._tls
-
-
-def _close(client: socket.socket | None) -> None:
-    if client is not None:
-        client.close()
-
-
-def _origin(url: httpx2.URL) -> Origin:
-    if url.scheme not in _PORTS:
-        raise httpx2.UnsupportedProtocol(f"{url.scheme} is not spoken here")
-    return Origin(url.scheme, url.host, url.port or _PORTS[url.scheme])
-
 
 def _written(request: httpx2.Request) -> bytes:
-    """The request as it goes on the wire. Raises LocalProtocolError for a header that would end its line."""
+    """The request as it goes on the wire, its body with a length. Raises LocalProtocolError for a method or a header
+    that would not stay what it is."""
     body = request.read()
-    lines = [b"%b %b HTTP/1.1" % (request.method.encode("ascii"), request.url.raw_path)]
+    method = request.method.encode()
+    if not _TOKEN.fullmatch(method):
+        raise httpx2.LocalProtocolError("the method is none")
+    lines = [b"%b %b HTTP/1.1" % (method, request.url.raw_path)]
     for name, value in request.headers.raw:
-        if b"\n" in value or b"\r" in value or b"\0" in value:
-            raise httpx2.LocalProtocolError("a header's value has a line break")
-        if name.lower() != b"transfer-encoding":
+        if not (_TOKEN.fullmatch(name) and _VALUE.fullmatch(value)):
+            raise httpx2.LocalProtocolError("a header has a character that is not allowed in it")
+        if name.lower() not in _FRAMING:
             lines.append(b"%b: %b" % (name, value))
-    if body and "content-length" not in request.headers:
+    if body or any(name in request.headers for name in ("content-length", "transfer-encoding")):
         lines.append(b"Content-Length: %d" % len(body))
     return b"\r\n".join([*lines, b"", body])
+
+
+class Body(httpx2.SyncByteStream):
+    """An answer's body, as it arrives. `close` gives the connection back, or hangs up in mid-answer."""
+
+    def __init__(self, answer: Answer, connection: Connection, pool: Pool) -> None:
+        self._answer = answer
+        self._connection = connection
+        self._pool = pool
+        self._closed = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Raises ReadError and RemoteProtocolError, after all that came before; whoever reads has to `close`."""
+        return iter(self._answer.read, b"")
+
+    def close(self) -> None:
+        """May be called at any time, from any greenlet, more than once."""
+        if not self._closed:
+            self._closed = True
+            self._answer.close()
+            self._pool.give_back(self._connection, reusable=self._answer.leaves_reusable)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -57,3 +58,11 @@ def stop(
     greenlet.kill(Stop, timeout=1)
     assert isinstance(greenlet.value, Stop)
     assert request.hung_up.wait(1), server.requests
+
+
+def until(condition: Callable[[], object], timeout_s: float = 10) -> None:
+    """Waits until `condition` holds."""
+    limit = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < limit, "it did not come about"
+        gevent.sleep(0.005)

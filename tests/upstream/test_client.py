@@ -9,8 +9,6 @@ from dataclasses import replace
 
 import gevent
 import pytest
-from gevent.event import Event
-from gevent.server import StreamServer
 
 from chatapp.config import Settings
 from chatapp.errors import ConfigurationError
@@ -244,29 +242,6 @@ def test_a_stop_while_connecting_gives_the_connection_back() -> None:
             filler.close()
 
 
-@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
-def test_a_stop_amid_a_tls_handshake_hangs_up_at_once() -> None:
-    hung_up = Event()
-
-    def silent(client: socket.socket, address: object) -> None:
-        while client.recv(65536):
-            pass
-        hung_up.set()
-
-    server = StreamServer(("127.0.0.1", 0), silent)
-    server.start()
-    address = f"https://127.0.0.1:{server.server_port}/v1"
-    upstream = Upstream(Settings.model_validate({"openai_base_url": address}))
-    greenlet = gevent.spawn(read, upstream)
-    gevent.sleep(0.05)
-    greenlet.kill(Stop, timeout=1)
-    # The greenlet is still held here, and with it the traceback that it ended with.
-    assert isinstance(greenlet.value, Stop)
-    assert hung_up.wait(1)
-    upstream.close()
-    server.stop()
-
-
 def test_a_stop_between_two_tries_goes_through() -> None:
     slow_down = respond(500, {}, [("Retry-After", "60")])
     with ScriptedUpstream(refuse(500, "x"), slow_down) as server, upstream_at(server) as upstream:
@@ -295,26 +270,6 @@ def test_an_unreadable_list_is_a_server_error(body: object) -> None:
 def test_a_refused_list_is_a_failure() -> None:
     with ScriptedUpstream(refuse(401, KEY)) as server, upstream_at(server) as upstream:
         assert failure(upstream.models).error_code == "UPSTREAM_AUTH"
-
-
-def test_a_proxy_for_the_world_does_not_catch_the_simulator(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
-    monkeypatch.delenv("NO_PROXY", raising=False)
-    with ScriptedUpstream(answer("a")) as server:
-        upstream = Upstream(Settings(), base_url=server.base_url, api_key="made-up")
-        assert upstream.simulated
-        assert read(upstream) == "a"
-        upstream.close()
-
-
-def test_a_proxy_is_used_towards_a_real_upstream(monkeypatch: pytest.MonkeyPatch) -> None:
-    with ScriptedUpstream(answer("a")) as proxy:
-        monkeypatch.setenv("HTTP_PROXY", proxy.base_url.removesuffix("/v1"))
-        monkeypatch.delenv("NO_PROXY", raising=False)
-        upstream = Upstream(Settings.model_validate({"openai_base_url": "http://models.invalid/v1"}))
-        assert read(upstream) == "a"
-        upstream.close()
-    assert proxy.requests[0].path == "http://models.invalid/v1/chat/completions"
 
 
 @pytest.mark.parametrize(

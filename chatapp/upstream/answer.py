@@ -1,0 +1,124 @@
+"""One HTTP/1.1 answer, as it comes in. Parsing is llhttp's, by httptools; what it lets pass is judged here."""
+
+from __future__ import annotations
+
+import httptools
+import httpx2
+
+from chatapp.upstream.connection import Connection
+
+EMPTY_BYTES = 64 * 1024
+"""So much without a byte of the body is an attack or a fault: a head without end, or trailers."""
+
+_VERSIONS = frozenset({"1.0", "1.1"})
+
+
+class Answer:
+    """Reads one answer from a connection. `status`, `version` and `headers` are there after `read_head`.
+
+    Raises RemoteProtocolError for what is no HTTP, is cut off, or is framed in a way that could be read in two.
+    """
+
+    def __init__(self, connection: Connection, method: str) -> None:
+        """`method` is the request's: an answer to HEAD has no body, whatever it says."""
+        self.status = 0
+        self.version = ""
+        self.headers: list[tuple[bytes, bytes]] = []
+        self._connection = connection
+        self._is_for_head = method == "HEAD"
+        self._parser = httptools.HttpResponseParser(self)
+        self._has_head = False
+        self._framed = False
+        self._complete = False
+        self._keeps_alive = False
+        self._surplus = False
+        self._body: list[bytes] = []
+        self._fault = ""
+
+    @property
+    def leaves_reusable(self) -> bool:
+        """Whether it has come to its end, and the connection can carry another request."""
+        return self._keeps_alive and not self._surplus
+
+    def read_head(self) -> None:
+        """Waits for the head; answers before the answer (1xx) are passed over."""
+        arrived = 0
+        while not self._has_head:
+            arrived = self._take_in(arrived)
+
+    def read(self) -> bytes:
+        """The next bytes of the body, joined as they arrived; empty at its end."""
+        arrived = 0
+        while not self._body and not self._complete:
+            arrived = self._take_in(arrived)
+        parts, self._body = self._body, []
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def close(self) -> None:
+        """Nothing more will be read. The parser and this object hold each other, and this parts them: an answer
+        does not wait for the collector of cycles."""
+        del self._parser
+
+    def _take_in(self, arrived: int) -> int:
+        """What comes next, after `arrived` bytes that brought nothing to hand out; how many that are now."""
+        if self._fault:
+            raise httpx2.RemoteProtocolError(self._fault)  # after all that came before it
+        if arrived > EMPTY_BYTES:
+            raise httpx2.RemoteProtocolError("upstream's answer has more about it than in it")
+        data = self._connection.receive()
+        if data:
+            self._feed(data)
+        elif not self._has_head:
+            raise httpx2.RemoteProtocolError("upstream closed the connection without an answer")
+        elif self._framed:
+            raise httpx2.RemoteProtocolError("upstream closed the connection in mid-answer")
+        else:
+            self._complete = True
+        return arrived + len(data)
+
+    def _feed(self, data: bytes) -> None:
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            self._fault = f"upstream's answer is no HTTP: {error}"
+
+    # What the parser calls.
+
+    def on_message_begin(self) -> None:
+        self._surplus = self._complete
+        if not self._has_head:
+            self.headers = []  # those of a 1xx
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._has_head:  # after it, it is a trailer
+            self.headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        status = self._parser.get_status_code()
+        if self._has_head or 100 <= status < 200:
+            return
+        self.status = status
+        self.version = self._parser.get_http_version()
+        self._has_head = self._is_sane()
+
+    def _is_sane(self) -> bool:
+        """Whether the head is one, where the parser takes it for one; notes how the body is framed."""
+        lengths = [value for name, value in self.headers if name.lower() == b"content-length"]
+        codings = [value.lower() for name, value in self.headers if name.lower() == b"transfer-encoding"]
+        if self.status < 100 or self.version not in _VERSIONS:
+            self._fault = "upstream's answer is no HTTP/1.1"
+        elif codings not in ([], [b"chunked"]):
+            self._fault = "upstream's answer has a transfer coding that nobody asked for"
+        self._complete = self._is_for_head and not self._fault
+        self._framed = bool(lengths or codings)
+        return not self._fault
+
+    def on_body(self, data: bytes) -> None:
+        if self._has_head and not self._complete:
+            self._body.append(data)
+
+    def on_message_complete(self) -> None:
+        if self._has_head:
+            self._complete = True
+            # The parser forgets when this returns. HTTP/1.0 promises too little to go on after it.
+            self._keeps_alive = self.version == "1.1" and self._parser.should_keep_alive()
