@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 import gevent
 from gevent.hub import get_hub
@@ -131,14 +132,16 @@ class RunningGeneration:
         if self._asked is not None:
             raise Stopped
         reply = self._reply = self._upstream.open(self.request, self._attempts)
-        parts, tagged = self.parts, self.tagged
-        for text in reply:
-            self.heard_at = time.monotonic()
-            if self.first_token_at is None:
-                self.first_token_at = self.heard_at
-            parts.append(text)
-            say(tagged(token(text)))
+        reply.relay(partial(self._hear, say))
         return reply.finish_reason or "stop"
+
+    def _hear(self, say: Callable[[Event], None], text: str) -> None:
+        """Runs in the hub for every piece of text."""
+        self.heard_at = time.monotonic()
+        if self.first_token_at is None:
+            self.first_token_at = self.heard_at
+        self.parts.append(text)
+        say(self.tagged(token(text)))
 
     def _interrupt(self) -> None:
         # Runs in the hub: the greenlet is waiting for upstream, or it is past that and must not be disturbed.

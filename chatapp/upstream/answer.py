@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import httptools
 import httpx2
 
@@ -33,6 +35,7 @@ class Answer:
         self._keeps_alive = False
         self._surplus = False
         self._body: list[bytes] = []
+        self._bare = 0  # bytes that came since there was something to hand out
         self._fault = ""
 
     @property
@@ -42,31 +45,52 @@ class Answer:
 
     def read_head(self) -> None:
         """Waits for the head; answers before the answer (1xx) are passed over."""
-        arrived = 0
         while not self._has_head:
-            arrived = self._take_in(arrived)
+            self._receive()
 
     def read(self) -> bytes:
         """The next bytes of the body, joined as they arrived; empty at its end."""
-        arrived = 0
         while not self._body and not self._complete:
-            arrived = self._take_in(arrived)
-        parts, self._body = self._body, []
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+            self._receive()
+        return self._handed_out()
+
+    def relay(self, take: Callable[[bytes], bool]) -> None:
+        """Calls `take` with each that `read` would give, in the event loop, until it wants no more or they end.
+        Raises what `take` raises, too."""
+        wanted = not self._body or take(self._handed_out())
+        if wanted and not self._complete:
+            self._refuse_faults()
+            self._connection.relay(lambda data: self._pass_on(data, take))
+
+    def _pass_on(self, data: bytes, take: Callable[[bytes], bool]) -> bool:
+        """Whether more is wanted."""
+        self._take_in(data)
+        if self._body and not take(self._handed_out()):
+            return False
+        if not self._complete:
+            self._refuse_faults()
+        return not self._complete
 
     def close(self) -> None:
         """Nothing more will be read. The parser and this object hold each other, and this parts them: an answer
         does not wait for the collector of cycles."""
         del self._parser
 
-    def _take_in(self, arrived: int) -> int:
-        """What comes next, after `arrived` bytes that brought nothing to hand out; how many that are now."""
+    def _receive(self) -> None:
+        self._refuse_faults()
+        self._take_in(self._connection.receive())
+
+    def _refuse_faults(self) -> None:
+        """After all that came before them."""
         if self._fault:
-            raise httpx2.RemoteProtocolError(self._fault)  # after all that came before it
-        if arrived > EMPTY_BYTES:
+            raise httpx2.RemoteProtocolError(self._fault)
+        if self._bare > EMPTY_BYTES:
             raise httpx2.RemoteProtocolError("upstream's answer has more about it than in it")
-        data = self._connection.receive()
+
+    def _take_in(self, data: bytes) -> None:
+        """What comes next; nothing when upstream has closed the connection."""
         if data:
+            self._bare += len(data)
             self._feed(data)
         elif not self._has_head:
             raise httpx2.RemoteProtocolError("upstream closed the connection without an answer")
@@ -74,7 +98,11 @@ class Answer:
             raise httpx2.RemoteProtocolError("upstream closed the connection in mid-answer")
         else:
             self._complete = True
-        return arrived + len(data)
+
+    def _handed_out(self) -> bytes:
+        parts, self._body = self._body, []
+        self._bare = 0
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def _feed(self, data: bytes) -> None:
         try:

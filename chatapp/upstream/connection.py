@@ -12,7 +12,9 @@ from collections.abc import Callable
 from functools import partial
 
 import httpx2
+from gevent import getcurrent
 from gevent.hub import get_hub
+from greenlet import greenlet
 
 _READ_BYTES = 64 * 1024
 _READABLE = 1
@@ -70,6 +72,20 @@ class Connection:
                 raise httpx2.ReadError(str(error)) from error
         raise httpx2.ReadError("the connection was closed")
 
+    def relay(self, take: Callable[[bytes], bool]) -> None:
+        """Calls `take` with what arrives, in the event loop, until it wants no more; the calling greenlet waits for
+        that. Raises ReadError, and what `take` raises."""
+        if self._closed:
+            raise httpx2.ReadError("the connection was closed")
+        self._readable.start(_Relay(getcurrent(), self._read, take).readable)
+        try:
+            self._hub.switch()
+        except httpx2.ReadError:
+            self.sound = False
+            raise
+        finally:
+            self._readable.stop()
+
     def is_quiet(self) -> bool:
         """Whether nothing has arrived that nobody asked for; the end is something, a TLS ticket is not."""
         try:
@@ -89,3 +105,43 @@ class Connection:
         # The descriptor goes after the watcher: closed under a watcher that waits, it would live on for a while.
         lost = httpx2.ReadError("the connection was closed")
         self._hub.cancel_waits_close_and_then((self._readable,), lost, self._socket.close)
+
+
+class _Relay:
+    """Passes on what arrives while a greenlet waits.
+
+    Entering that greenlet for every token would cost more than all that is done with the token.
+    """
+
+    __slots__ = ("_read", "_take", "_waiting")
+
+    def __init__(
+        self, waiting: greenlet, read: Callable[[int], bytes], take: Callable[[bytes], bool]
+    ) -> None:
+        self._waiting = waiting
+        self._read = read
+        self._take = take
+
+    def readable(self) -> None:
+        """Runs in the event loop."""
+        try:
+            if self._take(self._received()):
+                return
+        except (BlockingIOError, ssl.SSLWantReadError):
+            return  # woken for nothing, or by a part of a record
+        except BaseException as error:  # noqa: BLE001 - it is for who waits, and not for the event loop
+            self._waiting.throw(error)
+        else:
+            self._waiting.switch()
+
+    def _received(self) -> bytes:
+        try:
+            return self._read(_READ_BYTES)
+        except (BlockingIOError, ssl.SSLWantReadError):
+            raise
+        except OSError as error:
+            raise httpx2.ReadError(str(error)) from error
+
+    def throw(self, error: BaseException) -> None:
+        """What gevent calls when the connection is closed meanwhile."""
+        self._waiting.throw(error)

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import gevent
 import httpx2
 
 from chatapp.upstream.decoder import Decoder
 from chatapp.upstream.failures import UPSTREAM_INTERRUPTED
+from chatapp.upstream.read_body import ReadBody
+from chatapp.upstream.transport import Body
 from chatapp.upstream.usage import Usage
 
 __all__ = ["Reply", "Usage"]
 
-_TURN_BYTES = 32 * 1024
-_CHUNK_COST = 512
-"""What a chunk costs beside its bytes, in bytes: with it, a turn is about a millisecond."""
 _DRAIN_S = 0.05
 _DRAIN_BYTES = 64 * 1024
 
 
 class Reply:
-    """Yields an answer's text as it arrives; `close` it whatever happened.
+    """Tells an answer's text as it arrives; `close` it whatever happened.
 
-    Whatever is thrown into the greenlet that iterates (a cancel, the end of patience) closes the connection
+    Whatever is thrown into the greenlet that waits in `relay` (a cancel, the end of patience) closes the connection
     and goes on its way. If `finish_reason` is set by then, the answer had come whole but for its ending.
     """
 
@@ -31,10 +30,9 @@ class Reply:
         """`limit` is in characters; an answer that runs past it is cut there and ends as `length`."""
         self.retries = retries
         self._response = response
-        self._chunks = _chunks(response)
+        self._body = _body(response)
         self._decoder = Decoder()
         self._room = limit
-        self._read = 0  # since others had their turn
         self._ended = False  # whole, so that only an ending is left to read
         self._closed = False
 
@@ -47,41 +45,38 @@ class Reply:
     def usage(self) -> Usage | None:
         return self._decoder.usage
 
-    def __iter__(self) -> Iterator[str]:
-        """Text that arrived together, never empty. Raises UpstreamFailure after all that came."""
+    def relay(self, say: Callable[[str], None]) -> None:
+        """Calls `say` with text that arrived together, never empty, until the answer ends.
+
+        `say` is called in the event loop, where nothing may wait. Raises UpstreamFailure after all that came.
+        """
         try:
-            yield from self._texts()
+            self._relay(say)
         except BaseException:
             self.close()
             raise
 
-    def _texts(self) -> Iterator[str]:
+    def _relay(self, say: Callable[[str], None]) -> None:
         decoder = self._decoder
         try:
-            for chunk in self._chunks:
-                self._take_turns(len(chunk))
-                if text := self._within_limit(decoder.feed(chunk)):
-                    yield text
-                if decoder.error or self._complete:
-                    break
+            self._body.relay(lambda chunk: self._take(chunk, say))
         except httpx2.HTTPError as error:
             lost = type(error).__name__
         else:
             lost = "ended without a finish"
         if text := self._within_limit(decoder.end()):
-            yield text
+            say(text)
         if decoder.error:
             raise decoder.error
         if self.finish_reason is None:
             raise UPSTREAM_INTERRUPTED.failure(detail=lost)
         self._ended = self._room >= 0
 
-    def _take_turns(self, size: int) -> None:
-        """Upstream may be faster than we are, whether or not text comes of it: others get their turn."""
-        self._read += size + _CHUNK_COST
-        if self._read > _TURN_BYTES:
-            self._read = 0
-            gevent.sleep(0)
+    def _take(self, chunk: bytes, say: Callable[[str], None]) -> bool:
+        """Whether more is wanted."""
+        if text := self._within_limit(self._decoder.feed(chunk)):
+            say(text)
+        return not (self._decoder.error or self._complete)
 
     @property
     def _complete(self) -> bool:
@@ -119,7 +114,7 @@ class Reply:
     def _read_ending(self) -> None:
         left = _DRAIN_BYTES
         try:
-            for chunk in self._chunks:
+            for chunk in self._body:
                 left -= len(chunk)
                 if left <= 0:
                     return
@@ -128,9 +123,10 @@ class Reply:
             return
 
 
-def _chunks(response: httpx2.Response) -> Iterator[bytes]:
-    """The body's bytes as they arrive, by the shortest way there is."""
+def _body(response: httpx2.Response) -> Body | ReadBody:
+    """The body by the shortest way there is."""
+    body = response.extensions.get("body")
     encoding = response.headers.get("content-encoding", "identity").strip().lower()
-    if encoding in ("", "identity") and isinstance(response.stream, httpx2.SyncByteStream):
-        return iter(response.stream)
-    return response.iter_bytes()
+    if isinstance(body, Body) and encoding in ("", "identity"):
+        return body
+    return ReadBody(response)

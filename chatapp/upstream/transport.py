@@ -7,7 +7,7 @@ does, is told in docs/decisions/0029-a-transport-of-our-own.md.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 
@@ -52,7 +52,7 @@ class StreamTransport(httpx2.BaseTransport):
         except BaseException:
             body.close()
             raise
-        extensions = {"http_version": f"HTTP/{answer.version}".encode()}
+        extensions = {"http_version": f"HTTP/{answer.version}".encode(), "body": body}
         return httpx2.Response(answer.status, headers=answer.headers, stream=body, extensions=extensions)
 
     def close(self) -> None:
@@ -90,6 +90,11 @@ class Body(httpx2.SyncByteStream):
     def __iter__(self) -> Iterator[bytes]:
         """Raises ReadError and RemoteProtocolError, after all that came before; whoever reads has to `close`."""
         return iter(self._answer.read, b"")
+
+    def relay(self, take: Callable[[bytes], bool]) -> None:
+        """Calls `take` with the bytes as they arrive, in the event loop, where nothing may wait, until it wants no
+        more or they end. Raises as iterating does, and what `take` raises."""
+        self._answer.relay(take)
 
     def close(self) -> None:
         """May be called at any time, from any greenlet, more than once."""

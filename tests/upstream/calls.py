@@ -12,6 +12,7 @@ import pytest
 from chatapp.config import Settings
 from chatapp.errors import UpstreamFailure
 from chatapp.upstream.client import Upstream
+from chatapp.upstream.reply import Reply
 from chatapp.upstream.request import UpstreamRequest
 from tests.scripted_upstream import ReceivedRequest, ScriptedUpstream
 
@@ -37,9 +38,21 @@ def read(upstream: Upstream, request: UpstreamRequest = REQUEST) -> str:
     """The whole text of one answer, closed as it should be."""
     reply = upstream.open(request)
     try:
-        return "".join(reply)
+        return text(reply)
     finally:
         reply.close()
+
+
+def text(reply: Reply) -> str:
+    """All that it still tells."""
+    return "".join(texts(reply))
+
+
+def texts(reply: Reply) -> list[str]:
+    """What it still tells, as it was told."""
+    told: list[str] = []
+    reply.relay(told.append)
+    return told
 
 
 def failure(call: Callable[[], object]) -> UpstreamFailure:

@@ -26,13 +26,13 @@ from tests.scripted_upstream import (
     refuse,
     respond,
 )
-from tests.upstream.calls import KEY, REQUEST, Stop, failure, read, stop, upstream_at
+from tests.upstream.calls import KEY, REQUEST, Stop, failure, read, stop, text, until, upstream_at
 
 
 def test_an_answer_and_what_was_asked_for_it() -> None:
     with ScriptedUpstream(answer("Hel", "lo")) as server, upstream_at(server, temperature=0.5) as upstream:
         reply = upstream.open(REQUEST)
-        assert "".join(reply) == "Hello"
+        assert text(reply) == "Hello"
         reply.close()
         assert (reply.finish_reason, reply.usage, reply.retries) == ("stop", Usage(5, 15), 0)
     (request,) = server.requests
@@ -104,7 +104,7 @@ def test_retries_before_the_stream_are_counted() -> None:
     scripts = [refuse(500, "x"), refuse(429, "x"), answer("a")]
     with ScriptedUpstream(*scripts) as server, upstream_at(server) as upstream:
         reply = upstream.open(REQUEST)
-        assert "".join(reply) == "a"
+        assert text(reply) == "a"
         reply.close()
         assert reply.retries == 2
     counts = [request.headers["x-stainless-retry-count"] for request in server.requests]
@@ -290,7 +290,13 @@ def test_closing_ends_open_answers() -> None:
         ScriptedUpstream([STREAM_HEAD, chunk(delta("a")), End.HANG]) as server,
         upstream_at(server) as upstream,
     ):
-        texts = iter(upstream.open(REQUEST))
-        assert next(texts) == "a"
-        upstream.close()
-        assert failure(lambda: next(texts)).error_code == "UPSTREAM_INTERRUPTED"
+        told: list[str] = []
+        reply = upstream.open(REQUEST)
+
+        def close_upstream() -> None:
+            until(lambda: told)
+            upstream.close()
+
+        gevent.spawn(close_upstream)
+        assert failure(lambda: reply.relay(told.append)).error_code == "UPSTREAM_INTERRUPTED"
+        assert told == ["a"]

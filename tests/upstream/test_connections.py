@@ -27,7 +27,7 @@ from tests.scripted_upstream import (
     refuse,
     respond,
 )
-from tests.upstream.calls import KEY, REQUEST, Stop, failure, read, until, upstream_at
+from tests.upstream.calls import KEY, REQUEST, Stop, failure, read, text, until, upstream_at
 from tests.upstream.certificates import server_tls, trust_file
 
 IDLE = 60
@@ -233,7 +233,7 @@ def test_a_kept_connection_that_ends_when_it_is_used_costs_a_retry_that_is_count
         assert read(upstream) == "a"
         attempts = Attempts()
         reply = upstream.open(REQUEST, attempts)
-        assert "".join(reply) == "b"
+        assert text(reply) == "b"
         reply.close()
         assert (reply.retries, attempts.retries) == (1, 1)
         assert [request.connection for request in server.requests] == [1, 1, 2]
@@ -248,7 +248,7 @@ def test_a_kept_connection_that_ended_before_costs_nothing() -> None:
             end.set()
             until(lambda: server.closed > before)
             reply = upstream.open(REQUEST)
-            assert ("".join(reply), reply.retries) == ("b", 0)
+            assert (text(reply), reply.retries) == ("b", 0)
             reply.close()
 
 
@@ -268,7 +268,7 @@ def test_places_come_back_from_failures_of_every_kind() -> None:
             # As many as there are places: none has been lost.
             replies = [upstream.open(REQUEST) for _ in range(5)]
             for reply in replies:
-                assert "".join(reply) == "a"
+                assert text(reply) == "a"
                 reply.close()
 
 
@@ -295,7 +295,7 @@ def test_a_request_does_not_wait_for_the_connections_that_are_idle(
         upstream = at(server.base_url)
         replies = [upstream.open(REQUEST) for _ in range(IDLE)]
         for reply in replies:
-            assert "".join(reply) == "a"
+            assert text(reply) == "a"
             reply.close()
         busy = gevent.spawn(take_turns)
         last = upstream.open(REQUEST)

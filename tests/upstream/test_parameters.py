@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from tests.scripted_upstream import ScriptedUpstream, answer, refuse, respond
-from tests.upstream.calls import REQUEST, failure, read, upstream_at
+from tests.upstream.calls import REQUEST, failure, read, text, upstream_at
 
 
 def sent(server: ScriptedUpstream) -> list[dict[str, Any]]:
@@ -49,7 +49,7 @@ def test_every_parameter_may_be_refused_and_the_retries_add_up() -> None:
     ]
     with ScriptedUpstream(*scripts) as server, upstream_at(server, temperature=1) as upstream:
         reply = upstream.open(REQUEST)
-        assert ("".join(reply), reply.retries) == ("a", 2)
+        assert (text(reply), reply.retries) == ("a", 2)
         reply.close()
     assert sent(server)[-1] == {}
 

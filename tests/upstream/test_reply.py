@@ -12,7 +12,6 @@ import pytest
 from gevent.event import Event
 
 from chatapp.errors import UpstreamFailure
-from chatapp.upstream.client import Upstream
 from chatapp.upstream.reply import Reply
 from chatapp.upstream.usage import Usage
 from tests.scripted_upstream import (
@@ -29,7 +28,7 @@ from tests.scripted_upstream import (
     event,
     usage,
 )
-from tests.upstream.calls import REQUEST, read, upstream_at
+from tests.upstream.calls import REQUEST, read, text, texts, until, upstream_at
 
 
 def test_twenty_answers_one_after_another_use_one_connection() -> None:
@@ -82,7 +81,7 @@ def test_a_flood_lets_others_have_their_turn(piece: bytes) -> None:
 
     beating = gevent.spawn(beat)
     reply = Reply(httpx2.Response(200, stream=Flood(piece, 10_000)), retries=0, limit=1_000_000)
-    assert "".join(reply) in ("", "x" * 10_000)
+    assert text(reply) in ("", "x" * 10_000)
     beating.kill()
     assert turns > 50
 
@@ -92,7 +91,7 @@ def test_the_answer_is_over_before_its_ending_is_read() -> None:
     script: Script = [STREAM_HEAD, chunk(delta("a", "stop") + usage(1, 2)), ending, chunk(DONE), LAST_CHUNK]
     with ScriptedUpstream(script) as server, upstream_at(server) as upstream:
         reply = upstream.open(REQUEST)
-        assert list(reply) == ["a"]
+        assert texts(reply) == ["a"]
         assert reply.usage == Usage(1, 2)
         ending.set()
         reply.close()
@@ -108,12 +107,13 @@ def test_text_comes_as_it_arrives() -> None:
     script += [chunk(delta("", "stop") + DONE), LAST_CHUNK]
     with ScriptedUpstream(script) as server, upstream_at(server) as upstream:
         reply = upstream.open(REQUEST)
-        texts = iter(reply)
+        told: list[str] = []
+        reading = gevent.spawn(reply.relay, told.append)
         for number, step in enumerate(steps):
-            # The server sends the next delta only after the last one was read here.
+            # The server sends the next delta only after the last one was told here.
             step.set()
-            assert next(texts) == str(number)
-        assert list(texts) == []
+            until(lambda: told == [str(each) for each in range(number + 1)])  # noqa: B023
+        reading.get(timeout=10)
         reply.close()
         reply.close()
 
@@ -134,17 +134,17 @@ def test_what_arrived_before_a_failure_is_kept(steps: Script, code: str) -> None
     script: Script = [STREAM_HEAD, chunk(delta("a") + delta("b")), *steps, End.HANG]
     with ScriptedUpstream(script) as server, upstream_at(server) as upstream:
         reply = upstream.open(REQUEST)
-        texts: list[str] = []
+        told: list[str] = []
         with pytest.raises(UpstreamFailure) as caught:
-            texts.extend(reply)
-        assert (texts, caught.value.error_code, reply.finish_reason) == (["ab"], code, None)
+            reply.relay(told.append)
+        assert (told, caught.value.error_code, reply.finish_reason) == (["ab"], code, None)
 
 
 def test_a_failure_hangs_up() -> None:
     script: Script = [STREAM_HEAD, chunk(event({"error": {"message": "x"}})), End.HANG]
     with ScriptedUpstream(script) as server, upstream_at(server) as upstream:
         with pytest.raises(UpstreamFailure):
-            list(upstream.open(REQUEST))
+            texts(upstream.open(REQUEST))
         assert server.requests[0].hung_up.wait(1)
 
 
@@ -153,7 +153,7 @@ def test_a_finish_is_a_finish_whatever_follows(ending: bytes | End) -> None:
     script: Script = [STREAM_HEAD, chunk(delta("a", "content_filter")), 0.005, ending]
     with ScriptedUpstream(script) as server, upstream_at(server) as upstream:
         reply = upstream.open(REQUEST)
-        assert list(reply) == ["a"]
+        assert texts(reply) == ["a"]
         assert (reply.finish_reason, reply.usage) == ("content_filter", None)
         reply.close()
 
@@ -191,32 +191,32 @@ def test_an_answer_that_ignores_its_bound_is_cut(sizes: list[int]) -> None:
     ]
     with ScriptedUpstream(script) as server, upstream_at(server, max_output_tokens=10) as upstream:
         reply = upstream.open(REQUEST)
-        texts = list(reply)
-        assert "".join(texts) == "x" * 320
-        assert all(texts)
+        told = texts(reply)
+        assert "".join(told) == "x" * 320
+        assert all(told)
         assert reply.finish_reason == ("length" if too_long else "stop")
         reply.close()
 
 
-def leave_early(upstream: Upstream) -> None:
-    for _ in upstream.open(REQUEST):
-        break
+def refuse(_text: str) -> None:
+    raise ZeroDivisionError
 
 
-def test_leaving_the_loop_hangs_up() -> None:
+def test_what_its_hearer_raises_hangs_up_and_goes_on_its_way() -> None:
     script: Script = [STREAM_HEAD, chunk(delta("a")), End.HANG]
     with ScriptedUpstream(script) as server, upstream_at(server) as upstream:
-        leave_early(upstream)
+        with pytest.raises(ZeroDivisionError):
+            upstream.open(REQUEST).relay(refuse)
         assert server.requests[0].hung_up.wait(1)
 
 
-def test_closing_from_another_greenlet_ends_the_iteration() -> None:
+def test_closing_from_another_greenlet_ends_the_relay() -> None:
     script: Script = [STREAM_HEAD, chunk(delta("a")), End.HANG]
     with ScriptedUpstream(script) as server, upstream_at(server) as upstream:
         reply = upstream.open(REQUEST)
-        texts: list[str] = []
-        reader = gevent.spawn(texts.extend, reply)
-        gevent.sleep(0.02)
+        told: list[str] = []
+        reader = gevent.spawn(reply.relay, told.append)
+        until(lambda: told)
         reply.close()
         assert server.requests[0].hung_up.wait(1)
         reader.join(1)

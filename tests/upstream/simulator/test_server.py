@@ -17,7 +17,7 @@ from chatapp.upstream.client import Upstream
 from chatapp.upstream.simulator.body import MODELS
 from chatapp.upstream.simulator.pace import Pace
 from chatapp.upstream.simulator.server import SimulatorServer
-from tests.upstream.calls import REQUEST, Stop, failure, read
+from tests.upstream.calls import REQUEST, Stop, failure, read, text, until
 
 FAST = Pace(0.0, math.inf)
 
@@ -50,7 +50,7 @@ def ended(server: SimulatorServer, aborted: int) -> bool:
 
 def test_an_answer_through_the_real_client(server: SimulatorServer, upstream: Upstream) -> None:
     reply = upstream.open(REQUEST)
-    assert "simulated" in "".join(reply)
+    assert "simulated" in text(reply)
     reply.close()
     assert reply.finish_reason == "stop"
     assert reply.usage is not None
@@ -92,8 +92,10 @@ def test_a_hang_up_while_an_answer_runs_is_noticed_at_the_next_token() -> None:
     server.start()
     upstream = Upstream(Settings(), base_url=server.base_url, api_key="anything")
     reply = upstream.open(REQUEST)
-    assert next(iter(reply))
-    reply.close()
+    told: list[str] = []
+    reading = gevent.spawn(reply.relay, told.append)
+    until(lambda: told)
+    reading.kill(Stop)
     assert ended(server, aborted=1)
     upstream.close()
     server.stop()
