@@ -65,7 +65,7 @@ class Subscriber:
                 elif self._beat_due:
                     yield self._heartbeat()
                 else:
-                    self._waiter.wait()
+                    self._waiter.wait(self._arrived)
         finally:
             self._log.readers.discard(self)
 
@@ -87,6 +87,16 @@ class Subscriber:
             self._beat_due = False
             self._written_at = self._clock()
         return frames
+
+    def _arrived(self) -> bytes | None:
+        """What `frames` would give next, where it is nothing but what has arrived. None where there is something
+        else to do: an end, a move, a heartbeat, a snapshot."""
+        log = self._log
+        if log.closed or self._gone or self._beat_due or log.successor is not None or self._seq < log.base:
+            return None
+        if self._encoding.ended is not None:
+            return None
+        return self._next() if self._seq < log.end else b""
 
     def _moved(self, successor: EventLog) -> bytes:
         """Goes on in another log of the turn, with a snapshot that replaces what the first one told."""

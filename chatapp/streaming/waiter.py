@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Protocol
+
+Arrived = Callable[[], bytes | None]
+"""Gives what a reader can be sent as it is: frames, nothing, or None when its subscriber has to go on itself."""
 
 
 class Waiter(Protocol):
     """Sleeps in `wait` until `wake` has been called since the last `wait`; a wake is never lost."""
 
-    def wait(self) -> None: ...
+    def wait(self, arrived: Arrived) -> None:
+        """Who knows a shorter way to the reader may sleep on, and send what `arrived` gives."""
 
     def wake(self) -> None: ...
 
@@ -20,7 +25,7 @@ class ThreadWaiter:
     def __init__(self) -> None:
         self._woken = threading.Event()
 
-    def wait(self) -> None:
+    def wait(self, arrived: Arrived | None = None) -> None:
         self._woken.wait()
         self._woken.clear()
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from chatapp.streaming.waiter import Arrived
+
 
 class ScriptedWaiter:
     """Instead of sleeping, does the next thing that happens while a subscriber would sleep."""
@@ -12,7 +14,7 @@ class ScriptedWaiter:
         self._happenings = list(happenings)
         self.woken = 0
 
-    def wait(self) -> None:
+    def wait(self, arrived: Arrived) -> None:
         self._happenings.pop(0)()
 
     def wake(self) -> None:

@@ -17,7 +17,7 @@ from chatapp.streaming.event import Event, done, token
 from chatapp.streaming.event_log import EventLog
 from chatapp.streaming.position import Position
 from chatapp.streaming.subscriber import Subscriber
-from chatapp.streaming.waiter import ThreadWaiter, Waiter
+from chatapp.streaming.waiter import Arrived, ThreadWaiter, Waiter
 from chatapp.web.streams.waiter import GreenletWaiter
 from tests.streaming.processes import process
 from tests.streaming.wire import Client, read
@@ -86,11 +86,11 @@ class Barrier:
         self._before = before
         self._asleep = asleep
 
-    def wait(self) -> None:
+    def wait(self, arrived: Arrived) -> None:
         if not self._before():
             gevent.spawn(self._asleep)
         with gevent.Timeout(20, AssertionError("nobody woke the reader")):
-            self._real.wait()
+            self._real.wait(arrived)
 
     def wake(self) -> None:
         self._real.wake()

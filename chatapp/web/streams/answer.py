@@ -18,7 +18,7 @@ from chatapp.web.request_id import request_id
 from chatapp.web.services import services
 from chatapp.web.streams.hang_up import watched
 from chatapp.web.streams.position import asked_position
-from chatapp.web.streams.waiter import GreenletWaiter
+from chatapp.web.streams.socket_waiter import waiter_for
 
 HEADERS = {
     "Cache-Control": "no-cache, no-store, must-revalidate, no-transform",
@@ -75,7 +75,8 @@ class _Body:
 
 def followed(turn: FollowedTurn, dialect: Dialect, position: Position | None) -> Generator[bytes, None, None]:
     """The bytes of one connection. What they need of the request is taken now: when they run, it is gone."""
-    subscriber = Subscriber(turn.log, dialect, position, turn.snapshot, waiter=GreenletWaiter())
+    waiter = waiter_for(request.environ, direct=services().settings.direct_writes)
+    subscriber = Subscriber(turn.log, dialect, position, turn.snapshot, waiter=waiter)
     log(
         "SSE stream started",
         request_id=request_id(),

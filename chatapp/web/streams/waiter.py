@@ -6,6 +6,8 @@ from gevent import getcurrent
 from gevent.hub import get_hub
 from greenlet import greenlet
 
+from chatapp.streaming.waiter import Arrived
+
 
 class GreenletWaiter:
     """See chatapp.streaming.waiter.Waiter. One greenlet waits; any greenlet of the same thread wakes."""
@@ -17,7 +19,7 @@ class GreenletWaiter:
         self._greenlet: greenlet | None = None
         self._woken = False
 
-    def wait(self) -> None:
+    def wait(self, arrived: Arrived) -> None:
         if self._woken:
             self._woken = False
             return
