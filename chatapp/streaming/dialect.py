@@ -6,8 +6,8 @@ chapters 3 and 4 of docs/api.md.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 import msgspec
 
@@ -84,7 +84,7 @@ class EventDialect(SharedDialect):
             log_id,
             seq,
             event.name.encode(),
-            encoded_json(event.data),
+            _encoded(event.told),
         )
         if self._sentences and event.name == "failure" and "voice" not in event.data:
             return b"event: token\ndata: %b\n\n%b" % (encoded_json({"text": event.data["message"]}), frame)
@@ -123,6 +123,11 @@ class PlainDialect(SharedDialect):
 
     def heartbeat(self, now_ms: int) -> bytes:
         return b": heartbeat %d\n\n" % now_ms
+
+
+def _encoded(told: Mapping[str, Any] | str) -> bytes:
+    """An event's data, without making the dictionary that it does not have."""
+    return b'{"text":%b}' % encoded_json(told) if isinstance(told, str) else encoded_json(told)
 
 
 def _whole(snapshot: Event) -> str:

@@ -12,10 +12,16 @@ ENDS = frozenset({"done", "voice_done"})
 
 
 class Event(Struct, frozen=True, gc=False):
-    """One record of a log. `data` is what the event dialect sends as JSON."""
+    """One record of a log."""
 
     name: str
-    data: Mapping[str, Any]
+    told: Mapping[str, Any] | str
+    """`data`, or of a token of the only voice its text: a dictionary for each would be half of what a log holds."""
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        """What the event dialect sends as JSON."""
+        return {"text": self.told} if isinstance(self.told, str) else self.told
 
 
 class Standing(TypedDict):
@@ -29,7 +35,7 @@ class Standing(TypedDict):
 
 def token(text: str) -> Event:
     """Text to append to the reply."""
-    return Event("token", {"text": text})
+    return Event("token", text)
 
 
 def usage(tokens_in: int | None, tokens_out: int | None, cost_usd: float | None, model: str) -> Event:

@@ -30,6 +30,21 @@ class EventLog:
     log that tells an ended turn anew under another name.
     """
 
+    __slots__ = (
+        "_encodings",
+        "_ends",
+        "_events",
+        "_kept",
+        "base",
+        "begins_at",
+        "closed",
+        "end",
+        "ended_as",
+        "id",
+        "readers",
+        "successor",
+    )
+
     def __init__(
         self, log_id: str | None = None, *, base: int = 0, kept: int = KEPT, ended_as: Position | None = None
     ) -> None:

@@ -28,7 +28,7 @@ INBOX_LIFE_S = 60
 INBOX_LENGTH = 16
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(list[tuple[str, dict[str, Any]]]).decode
+_decode = msgspec.msgpack.Decoder(list[tuple[str, dict[str, Any] | str]]).decode
 
 
 def log_key(log_id: str) -> str:
@@ -41,12 +41,12 @@ def inbox_key(owner_id: str) -> str:
 
 
 def encoded(events: Sequence[Event]) -> bytes:
-    return _encode([(event.name, event.data) for event in events])
+    return _encode([(event.name, event.told) for event in events])
 
 
 def decoded(payload: bytes) -> list[Event]:
     """The events of an entry. Raises ValueError when it is none of ours."""
-    return [Event(name, data) for name, data in _decode(payload)]
+    return [Event(name, told) for name, told in _decode(payload)]
 
 
 def number_of(entry_id: bytes) -> int:

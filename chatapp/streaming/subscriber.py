@@ -22,6 +22,19 @@ class Subscriber:
     from, so that loss is never silent. Holds a position and nothing that grows with the reply.
     """
 
+    __slots__ = (
+        "_beat_due",
+        "_clock",
+        "_dialect",
+        "_encoding",
+        "_gone",
+        "_log",
+        "_seq",
+        "_snapshot",
+        "_waiter",
+        "_written_at",
+    )
+
     listens: ClassVar[bool] = True
 
     def __init__(

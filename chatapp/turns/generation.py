@@ -32,6 +32,27 @@ class RunningGeneration:
     tidied up; what it does then is the turn's business.
     """
 
+    __slots__ = (
+        "_alone",
+        "_asked",
+        "_attempts",
+        "_greenlet",
+        "_reply",
+        "_upstream",
+        "ending",
+        "first_token_at",
+        "heard_at",
+        "id",
+        "message_id",
+        "parts",
+        "reading",
+        "request",
+        "saved_length",
+        "saved_parts",
+        "started_at",
+        "voice",
+    )
+
     def __init__(
         self,
         generation_id: str,

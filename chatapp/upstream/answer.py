@@ -21,6 +21,24 @@ class Answer:
     Raises RemoteProtocolError for what is no HTTP, is cut off, or is framed in a way that could be read in two.
     """
 
+    __slots__ = (
+        "__weakref__",
+        "_bare",
+        "_body",
+        "_complete",
+        "_connection",
+        "_fault",
+        "_framed",
+        "_has_head",
+        "_is_for_head",
+        "_keeps_alive",
+        "_parser",
+        "_surplus",
+        "headers",
+        "status",
+        "version",
+    )
+
     def __init__(self, connection: Connection, method: str) -> None:
         """`method` is the request's: an answer to HEAD has no body, whatever it says."""
         self.status = 0
@@ -67,9 +85,11 @@ class Answer:
         self._take_in(data)
         if self._body and not take(self._handed_out()):
             return False
-        if not self._complete:
+        if self._complete:
+            return False
+        if self._bare or self._fault:
             self._refuse_faults()
-        return not self._complete
+        return True
 
     def close(self) -> None:
         """Nothing more will be read. The parser and this object hold each other, and this parts them: an answer

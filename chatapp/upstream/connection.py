@@ -23,6 +23,8 @@ _READABLE = 1
 class Connection:
     """Belongs to one request at a time. Raises what httpx2's own transports raise."""
 
+    __slots__ = ("__weakref__", "_closed", "_hub", "_read", "_readable", "_socket", "sound")
+
     def __init__(self, client: socket.socket) -> None:
         """Takes over `client`, whose handshake is done."""
         self.sound = True
@@ -125,22 +127,18 @@ class _Relay:
     def readable(self) -> None:
         """Runs in the event loop."""
         try:
-            if self._take(self._received()):
+            if self._take(self._read(_READ_BYTES)):
                 return
         except (BlockingIOError, ssl.SSLWantReadError):
             return  # woken for nothing, or by a part of a record
+        except OSError as error:
+            lost = httpx2.ReadError(str(error))
+            lost.__cause__ = error
+            self._waiting.throw(lost)
         except BaseException as error:  # noqa: BLE001 - it is for who waits, and not for the event loop
             self._waiting.throw(error)
         else:
             self._waiting.switch()
-
-    def _received(self) -> bytes:
-        try:
-            return self._read(_READ_BYTES)
-        except (BlockingIOError, ssl.SSLWantReadError):
-            raise
-        except OSError as error:
-            raise httpx2.ReadError(str(error)) from error
 
     def throw(self, error: BaseException) -> None:
         """What gevent calls when the connection is closed meanwhile."""

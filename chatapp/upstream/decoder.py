@@ -20,6 +20,8 @@ class Decoder:
     `feed` hands it out and leaves the error in `error`.
     """
 
+    __slots__ = ("_high", "_splitter", "done", "error", "finish_reason", "has_all", "usage")
+
     def __init__(self) -> None:
         self.finish_reason: str | None = None
         """`stop`, `length` or `content_filter`, once upstream has said so."""
@@ -29,6 +31,8 @@ class Decoder:
         """Set when upstream reported an error in mid-stream, or what it sent cannot be read."""
         self.done = False
         """Whether `[DONE]` was seen."""
+        self.has_all = False
+        """Whether nothing more is wanted: `[DONE]`, all that comes before it, or an error was seen."""
         self._splitter = EventSplitter()
         self._high = ""
 
@@ -86,8 +90,10 @@ class Decoder:
                         texts.append(self._mended(text, ragged))
             if reason := choice.finish_reason:
                 self.finish_reason = reason if reason in _KNOWN_REASONS else "stop"
+                self.has_all = self.usage is not None
         if event.usage is not None:
             self.usage = event.usage.usage()
+            self.has_all = self.finish_reason is not None
 
     def _mended(self, text: str, ragged: bool) -> str:
         """`text` fit for storing: no U+0000 (PostgreSQL refuses it) and no half of a surrogate pair.
@@ -105,12 +111,13 @@ class Decoder:
         return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
     def _finish(self, texts: list[str]) -> None:
-        self.done = True
+        self.done = self.has_all = True
         self.finish_reason = self.finish_reason or "stop"
         self._flush(texts)
 
     def _fail(self, detail: str, texts: list[str]) -> None:
         self.error = SERVER_ERROR.failure(detail=detail)
+        self.has_all = True
         self._flush(texts)
 
     def _flush(self, texts: list[str]) -> None:

@@ -21,7 +21,7 @@ class Delta(msgspec.Struct, gc=False):
     refusal: str | None = None
 
 
-class Choice(msgspec.Struct):
+class Choice(msgspec.Struct, gc=False):
     index: int | None = 0
     delta: Delta | None = None
     finish_reason: str | None = None
@@ -36,7 +36,7 @@ class Counts(msgspec.Struct, gc=False):
         return Usage(_plausible(self.prompt_tokens), _plausible(self.completion_tokens))
 
 
-class Event(msgspec.Struct):
+class Event(msgspec.Struct, gc=False):
     choices: list[Choice] | None = None
     usage: Counts | None = None
     error: Any = None

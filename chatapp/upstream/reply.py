@@ -26,6 +26,8 @@ class Reply:
     and goes on its way. If `finish_reason` is set by then, the answer had come whole but for its ending.
     """
 
+    __slots__ = ("_body", "_closed", "_decoder", "_ended", "_response", "_room", "retries")
+
     def __init__(self, response: httpx2.Response, *, retries: int, limit: int) -> None:
         """`limit` is in characters; an answer that runs past it is cut there and ends as `length`."""
         self.retries = retries
@@ -74,19 +76,10 @@ class Reply:
 
     def _take(self, chunk: bytes, say: Callable[[str], None]) -> bool:
         """Whether more is wanted."""
-        if text := self._within_limit(self._decoder.feed(chunk)):
-            say(text)
-        return not (self._decoder.error or self._complete)
-
-    @property
-    def _complete(self) -> bool:
-        """Whether nothing more is wanted: `[DONE]`, all that comes before it, or more than was allowed."""
         decoder = self._decoder
-        return (
-            decoder.done
-            or self._room < 0
-            or (decoder.finish_reason is not None and decoder.usage is not None)
-        )
+        if text := self._within_limit(decoder.feed(chunk)):
+            say(text)
+        return not decoder.has_all and self._room >= 0
 
     def _within_limit(self, text: str) -> str:
         room = max(self._room, 0)

@@ -36,11 +36,12 @@ class SocketWaiter:
     While it waits, the server has written all that the greenlet yielded, so that the next bytes may be ours.
     """
 
-    __slots__ = ("_arrived", "_client", "_greenlet", "_hub", "_rest", "_woken")
+    __slots__ = ("_arrived", "_client", "_descriptor", "_greenlet", "_hub", "_rest", "_woken")
 
     def __init__(self, client: socket) -> None:
         """`client` is a connection whose answer is sent in chunks (RFC 9112, section 7.1)."""
         self._client = client
+        self._descriptor = client.fileno()
         self._hub = get_hub()
         self._greenlet: greenlet | None = None
         self._arrived: Arrived | None = None
@@ -89,7 +90,7 @@ class SocketWaiter:
         """Whether the socket took all of it; the greenlet sends the rest."""
         chunk = b"%x\r\n%b\r\n" % (len(frames), frames)
         try:
-            sent = os.write(self._client.fileno(), chunk)
+            sent = os.write(self._descriptor, chunk)
         except BlockingIOError:
             sent = 0
         self._rest = chunk[sent:]
