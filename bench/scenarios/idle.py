@@ -9,15 +9,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.api import Api
-from bench.contender import Chatapp
+from bench.contender import SPARE_FILES, Chatapp
 from bench.load import Load, OpenStreams
 from bench.process import PinnedProcess, most_open_files, open_files
 from bench.stand import Stand, warm_up
 from bench.table import mark, share, spread, table
 
-MOST_KIB = 60
-SPARE_FILES = 200
-"""What a process opens beside its streams, amply: libraries, the database, what it listens on."""
 SILENT = Load("silence", streams=1, at_once=1, tokens=1, held=True)
 _MOST_S = 600
 
