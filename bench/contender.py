@@ -147,7 +147,7 @@ class Chatapp(Contender):
 
     @property
     def environment(self) -> dict[str, str]:
-        models = ",".join(load.model for load in self.loads)
+        models = ",".join(dict.fromkeys(load.model for load in self.loads))
         connections = str(max(1000, self.most_streams + SPARE_FILES))
         needed = {
             "PORT": str(self.port),

@@ -9,7 +9,7 @@
 // upstream.c) wherever they are in the answer, whatever dialect carries them and however it is cut. Prints one line of
 // JSON at the end: times in milliseconds, time to the first token from the call of connect(), delay from upstream's
 // send to the receipt here (tokens of the first WARM_UP_S, and the first SKIPPED of each stream, are not in it), and
-// the seconds in which those arrived whose delay counts. With -o a line comes before it, as soon as
+// the seconds in which those arrived whose delay counts. SIGTERM ends it early, with the same line. With -o a line comes before it, as soon as
 // no stream waits for its head any more: how many have begun.
 
 #define _GNU_SOURCE
@@ -68,6 +68,7 @@ static int request_count;
 static uint64_t started_us, warm_us, first_counted_us, last_counted_us;
 static Sample first_token_us, delay_us;
 static uint64_t tokens, done;
+static volatile sig_atomic_t stopped;  // told to end: with what there is
 static int begun, waiting, refused, cut_short, bad_status, timed_out;
 
 static uint64_t now_us(void) {
@@ -294,11 +295,16 @@ static bool may_open(int opened, int open) {
     return opened < streams && open < at_once && waiting < most_waiting;
 }
 
+static void stop(int number) {
+    (void)number;
+    stopped = 1;
+}
+
 static void run(bool telling) {
     static struct epoll_event events[MOST_EVENTS];
     uint64_t ends_us = started_us + (uint64_t)(most_s * 1e6);
     int opened = 0, open = 0;
-    while (opened < streams || open) {
+    while (!stopped && (opened < streams || open)) {
         uint64_t now = now_us();
         if (now >= ends_us) {
             timed_out = open + streams - opened;
@@ -411,6 +417,7 @@ int main(int count, char **arguments) {
     if (!at_once) at_once = streams;
     if (!most_waiting) most_waiting = streams;
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGTERM, stop);
     if (paths_file)
         add_gets(paths_file, headers);
     else

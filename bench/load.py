@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from bench.build import built
-from bench.process import on_core
+from bench.process import cpu_s, on_core
 
 MESSAGE = "Please count."
 
@@ -126,6 +126,10 @@ class OpenStreams:
     ) -> None:
         self._client.terminate()
         self._client.communicate()
+
+    def cpu_s(self) -> float:
+        """Seconds of CPU that the client has used so far."""
+        return cpu_s(self._client.pid)
 
     def hear(self, tokens: int) -> Heard:
         """Waits for the end of every stream, each of which has `tokens` tokens."""

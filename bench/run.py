@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.contender import Contender, NoServer
+from bench.limit import Usage
 from bench.load import Heard, Load, put
 from bench.process import SETTLE_S, PinnedProcess, cores
 from bench.upstream import Upstream
@@ -46,6 +47,11 @@ class Result:
     def tools_share(self) -> float:
         """Of the core that upstream and the load client have together."""
         return (self.upstream_cpu_s + self.heard.cpu_s) / self.heard.seconds
+
+    @property
+    def usage(self) -> Usage:
+        nominal_s = self.load.nominal_s if self.load.gap_ms else 0.0
+        return Usage(self.server_share, self.tools_share, self.heard.seconds, nominal_s)
 
 
 class Bench:

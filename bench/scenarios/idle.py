@@ -9,11 +9,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.api import Api
+from bench.bar_chart import bar_chart
 from bench.contender import SPARE_FILES, Chatapp
 from bench.load import Load, OpenStreams
+from bench.mark import IDLE
 from bench.process import PinnedProcess, most_open_files, open_files
+from bench.section import Chart, Section
 from bench.stand import Stand, warm_up
-from bench.table import mark, share, spread, table
+from bench.table import share, spread, table
 
 SILENT = Load("silence", streams=1, at_once=1, tokens=1, held=True)
 _MOST_S = 600
@@ -65,13 +68,14 @@ class Result:
         return (self.after_kib - self.before_kib) / self.crowd.streams
 
 
-def section(folder: Path, rounds: int, *, tiny: bool = False, files: int | None = None) -> str:
+def section(folder: Path, rounds: int, *, tiny: bool = False, files: int | None = None) -> Section:
     """`files` is how many a process may open, where that is not the system's own limit."""
     files = files or most_open_files()
     plan = TINY if tiny else FULL
     possible = [crowd for crowd in plan.crowds if crowd.files <= files]
     left_out = [_left_out(crowd, files) for crowd in plan.crowds if crowd not in possible]
-    return report(measure(folder, rounds, replace(plan, crowds=possible)), left_out)
+    results = measure(folder, rounds, replace(plan, crowds=possible))
+    return Section(report(results, left_out), [chart(results)] if results else [])
 
 
 def _left_out(crowd: Crowd, files: int) -> str:
@@ -152,9 +156,21 @@ def report(results: Sequence[Result], left_out: Sequence[str] = ()) -> str:
     for crowd in crowds:
         if crowd.turns > 1:
             figures = [result.kib_per_stream for result in results if result.crowd == crowd]
-            promise = f"at most {MOST_KIB} KiB for each of {crowd.streams:,} idle streams"
-            parts.append(mark(promise, figures, MOST_KIB))
+            parts.append(IDLE.line(figures, f"{crowd.streams:,} streams"))
+    parts.append("Upstream and the load client keep silent here: nothing but the server is at work.\n")
     return "\n".join(parts)
+
+
+def chart(results: Sequence[Result]) -> Chart:
+    bars = [
+        (
+            f"{crowd.name}, {crowd.streams:,} streams",
+            [result.kib_per_stream for result in results if result.crowd == crowd],
+        )
+        for crowd in dict.fromkeys(result.crowd for result in results)
+    ]
+    title = "What an idle stream holds"
+    return Chart("memory", title, bar_chart(title, "KiB per stream", bars, IDLE.most))
 
 
 def _row(crowd: Crowd, results: Sequence[Result]) -> Sequence[str]:

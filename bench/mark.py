@@ -1,0 +1,110 @@
+"""The marks: what chatapp promises of its own speed, in one place, and what the measurements say to that."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from bench.table import rounded, spread, table
+
+NOT_MEASURED = "not measured yet"
+_LINE = re.compile(r"^Mark, (kept|missed): (.+)\. It is (.+), and may be (.+)\.$", re.MULTILINE)
+_HEADING = re.compile(r"^## (.+)$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A promise: a median that may be at most `most`, in `unit`."""
+
+    promise: str
+    most: float
+    unit: str
+
+    def line(self, figures: Sequence[float], case: str = "") -> str:
+        """What a section says of it; `case` tells apart several measurements of the same promise."""
+        verdict = "kept" if median(figures) <= self.most else "missed"
+        promise = f"{self.promise}, {case}" if case else self.promise
+        measured, most = f"{spread(figures)} {self.unit}", f"{rounded(self.most)} {self.unit}"
+        return f"Mark, {verdict}: {promise}. It is {measured}, and may be {most}.\n"
+
+
+FLAT_OUT = Mark("a token of one stream flat out costs little CPU", 5, "µs")
+PACED = Mark("a token at 100 streams × 50 tokens/s costs a few times what nginx spends on it", 4, "× nginx")
+SHORT_MESSAGE = Mark("a short message costs little CPU", 4, "ms")
+THOUSAND_COST = Mark("a token at 1,000 streams × 50 tokens/s costs little more than nginx's", 2.5, "× nginx")
+THOUSAND_DELAY = Mark("1,000 streams × 50 tokens/s run on one core, added delay p99", 50, "ms")
+IDLE = Mark("an idle stream with a turn of its own holds little memory", 40, "KiB")
+SECOND_READER = Mark("a second reader costs less than a third of a turn with one", 1 / 3, "× one reader")
+REDIS = Mark("the log in Redis costs the local reader little more than the one in memory", 1.3, "× in memory")
+LONG_CONVERSATION = Mark("a message costs the same in a long conversation as in a short one", 1.1, "× short")
+LONG_REPLY = Mark("a token costs the same late in a long reply as early in it", 1.1, "× early")
+FAIRNESS = Mark("nobody holds up 100 streams × 50 tokens/s, added delay p99", 20, "ms")
+HANG_UP = Mark("upstream hears that a reader hung up, p99", 5, "ms")
+
+MARKS = (
+    FLAT_OUT,
+    PACED,
+    THOUSAND_COST,
+    THOUSAND_DELAY,
+    SHORT_MESSAGE,
+    IDLE,
+    HANG_UP,
+    FAIRNESS,
+    SECOND_READER,
+    REDIS,
+    LONG_CONVERSATION,
+    LONG_REPLY,
+)
+"""In the order in which the report lists them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A line about a mark, read back. `heading` is its section's."""
+
+    promise: str
+    measured: str
+    most: str
+    verdict: str
+    heading: str
+
+
+def verdicts(section: str) -> list[Verdict]:
+    """What a section's text says of marks."""
+    found = _HEADING.search(section)
+    heading = found[1] if found else ""
+    return [
+        Verdict(promise, measured, most, verdict, heading)
+        for verdict, promise, measured, most in _LINE.findall(section)
+    ]
+
+
+def summary(sections: Mapping[str, str]) -> str:
+    """The table of all marks, by the lines in the text of each scenario's section."""
+    said = [verdict for text in sections.values() for verdict in verdicts(text)]
+    rows = [row for mark in MARKS for row in _rows(mark, said)]
+    return table(("promised", "at most", "measured", "", "scenario"), rows)
+
+
+def _rows(mark: Mark, said: Iterable[Verdict]) -> list[Sequence[str]]:
+    own = [
+        each for each in said if each.promise == mark.promise or each.promise.startswith(f"{mark.promise}, ")
+    ]
+    if not own:
+        return [(mark.promise, f"{rounded(mark.most)} {mark.unit}", "", NOT_MEASURED, "")]
+    return [
+        (
+            each.promise,
+            each.most,
+            each.measured,
+            f"**{each.verdict}**",
+            f"[{each.heading}](#{_anchor(each.heading)})",
+        )
+        for each in own
+    ]
+
+
+def _anchor(heading: str) -> str:
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
