@@ -29,6 +29,11 @@ def write(document: Path, scenario: str, section: Section, order: Sequence[str])
     document.write_text(text, "utf-8")
 
 
+def rewrite(document: Path, order: Sequence[str]) -> None:
+    """Brings the table of marks up to date with the sections that are there."""
+    document.write_text(replaced(document.read_text("utf-8"), {}, order), "utf-8")
+
+
 def replaced(text: str, sections: Mapping[str, str], order: Sequence[str]) -> str:
     """The document's text with these sections new, every other as it was, and the table of marks by all of them.
 

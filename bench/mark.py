@@ -30,18 +30,18 @@ class Mark:
         return f"Mark, {verdict}: {promise}. It is {measured}, and may be {most}.\n"
 
 
-FLAT_OUT = Mark("a token of one stream flat out costs little CPU", 5, "µs")
-PACED = Mark("a token at 100 streams × 50 tokens/s costs a few times what nginx spends on it", 4, "× nginx")
-SHORT_MESSAGE = Mark("a short message costs little CPU", 4, "ms")
-THOUSAND_COST = Mark("a token at 1,000 streams × 50 tokens/s costs little more than nginx's", 2.5, "× nginx")
-THOUSAND_DELAY = Mark("1,000 streams × 50 tokens/s run on one core, added delay p99", 50, "ms")
-IDLE = Mark("an idle stream with a turn of its own holds little memory", 40, "KiB")
-SECOND_READER = Mark("a second reader costs less than a third of a turn with one", 1 / 3, "× one reader")
-REDIS = Mark("the log in Redis costs the local reader little more than the one in memory", 1.3, "× in memory")
-LONG_CONVERSATION = Mark("a message costs the same in a long conversation as in a short one", 1.1, "× short")
-LONG_REPLY = Mark("a token costs the same late in a long reply as early in it", 1.1, "× early")
-FAIRNESS = Mark("nobody holds up 100 streams × 50 tokens/s, added delay p99", 20, "ms")
-HANG_UP = Mark("upstream hears that a reader hung up, p99", 5, "ms")
+FLAT_OUT = Mark("CPU per token, one stream flat out", 5, "µs")
+PACED = Mark("CPU per token, 100 streams × 50 tokens/s", 4, "× nginx")
+THOUSAND_COST = Mark("CPU per token, 1,000 streams × 50 tokens/s", 2.5, "× nginx")
+THOUSAND_DELAY = Mark("added delay of 1,000 streams × 50 tokens/s on one core, p99", 50, "ms")
+SHORT_MESSAGE = Mark("CPU per short message", 4, "ms")
+IDLE = Mark("memory per idle stream with a turn of its own", 40, "KiB")
+HANG_UP = Mark("time until upstream hears of a hang-up, p99", 5, "ms")
+FAIRNESS = Mark("added delay of 100 streams × 50 tokens/s, p99", 20, "ms")
+SECOND_READER = Mark("CPU that a second reader adds to a token", 1 / 3, "× a turn with one reader")
+REDIS = Mark("CPU per token with the log in Redis", 1.3, "× with the log in memory")
+LONG_CONVERSATION = Mark("CPU per message in a long conversation", 1.1, "× in a short one")
+LONG_REPLY = Mark("CPU per token late in a long reply", 1.1, "× early in it")
 
 MARKS = (
     FLAT_OUT,

@@ -27,7 +27,7 @@ class Stand:
     def __init__(self, folder: Path, loads: Sequence[Load]) -> None:
         self.server_core, self.tools_core = cores()
         self.folder = folder
-        self.folder.mkdir(exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
         self._loads = [*loads, ONE_TOKEN]
         self.upstream = Upstream(folder, self.tools_core, self._loads)
 

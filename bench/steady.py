@@ -21,8 +21,8 @@ from bench.upstream import Upstream
 @dataclass(frozen=True, slots=True)
 class Run:
     """One load on one server in one round. `load` is paused after its first token, and `heard` counts the delay of
-    those after it; seconds of CPU are from the release to the end, saving included, but for `opening_s`. `late_ms` is
-    how late upstream itself sent a token at worst."""
+    those after it. Seconds of the server's CPU: `opening_s` before the release, `server_s` from then to the end, saving
+    included. Shares are of the cores while tokens run. `late_ms` is how late upstream sent a token at worst."""
 
     round: int
     server: str
@@ -30,7 +30,8 @@ class Run:
     heard: Heard
     opening_s: float
     server_s: float
-    tools_s: float
+    server_share: float
+    tools_share: float
     late_ms: float
 
     @property
@@ -38,15 +39,9 @@ class Run:
         return self.server_s / (self.heard.tokens - self.load.streams) * 1e6
 
     @property
-    def server_share(self) -> float:
-        """Of one core, while tokens run."""
-        return self.server_s / self.heard.streamed_s
-
-    @property
     def usage(self) -> Usage:
         nominal_s = (self.load.tokens - 1) * self.load.gap_ms / 1000
-        tools_share = self.tools_s / self.heard.streamed_s
-        return Usage(self.server_share, tools_share, self.heard.streamed_s, nominal_s)
+        return Usage(self.server_share, self.tools_share, self.heard.streamed_s, nominal_s)
 
 
 def stream(
@@ -72,13 +67,17 @@ def stream(
         with meanwhile():
             opened_s, upstream_s, client_s = server_s(), upstream.cpu_s(), streams.cpu_s()
             upstream.reset()
+            began = time.monotonic()
             upstream.release()
             heard = streams.hear(load.tokens)
+            seconds = time.monotonic() - began
+            server_share = (server_s() - opened_s) / seconds
+            tools_share = (upstream.cpu_s() - upstream_s + heard.cpu_s - client_s) / seconds
             time.sleep(SETTLE_S)
             used_s = server_s() - opened_s
-        tools_s = upstream.cpu_s() - upstream_s + heard.cpu_s - client_s
         late_ms = upstream.stats()["latest_us"] / 1000
-    return Run(number, contender.name, load, heard, opened_s - before_s, used_s, tools_s, late_ms)
+    opening_s = opened_s - before_s
+    return Run(number, contender.name, load, heard, opening_s, used_s, server_share, tools_share, late_ms)
 
 
 def _opened(load: Load, contender: Contender, core: int) -> OpenStreams:

@@ -47,7 +47,7 @@ def _row(name: str, runs: Sequence[Run]) -> Sequence[str]:
         spread(added(own, runs, lambda run: run.heard.delay_p50_ms)),
         spread(added(own, runs)),
         share(run.server_share for run in own),
-        share(run.usage.tools_share for run in own),
+        share(run.tools_share for run in own),
     )
 
 

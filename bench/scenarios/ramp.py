@@ -165,7 +165,7 @@ def _step(load: Load, name: str, runs: Sequence[Run]) -> Sequence[str]:
         spread(run.us_per_token for run in own),
         spread(added(own, runs)),
         share(run.server_share for run in own),
-        share(run.usage.tools_share for run in own),
+        share(run.tools_share for run in own),
     )
 
 
