@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
@@ -186,3 +186,8 @@ class Chatapp(Contender):
 
 
 CONTENDERS: tuple[type[Contender], ...] = (Chatapp, Nginx, PlainView)
+
+
+def installed(kinds: Iterable[type[Contender]]) -> list[type[Contender]]:
+    """Those that this machine can run: all of them, or all but nginx."""
+    return [kind for kind in kinds if kind is not Nginx or Nginx.program()]

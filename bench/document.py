@@ -14,7 +14,7 @@ DOCUMENT = ROOT / "docs" / "performance.md"
 CHARTS = "performance"
 """The folder of the charts, beside the document."""
 _BEGIN, _END = "<!-- bench: begin -->", "<!-- bench: end -->"
-_SECTION = re.compile(r"<!-- ([a-z-]+): begin -->\n(.*?)<!-- \1: end -->", re.DOTALL)
+_SECTION = re.compile(r"<!-- (?!bench:)([a-z-]+): begin -->\n(.*?)<!-- \1: end -->", re.DOTALL)
 
 
 def write(document: Path, scenario: str, section: Section, order: Sequence[str]) -> None:

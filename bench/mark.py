@@ -23,7 +23,10 @@ class Mark:
     unit: str
 
     def line(self, figures: Sequence[float], case: str = "") -> str:
-        """What a section says of it; `case` tells apart several measurements of the same promise."""
+        """What a section says of it, which is nothing without figures; `case` tells apart several measurements of the
+        same promise."""
+        if not figures:
+            return ""
         verdict = "kept" if median(figures) <= self.most else "missed"
         promise = f"{self.promise}, {case}" if case else self.promise
         measured, most = f"{spread(figures)} {self.unit}", f"{rounded(self.most)} {self.unit}"

@@ -97,10 +97,10 @@ def _limits(servers: Iterable[str], results: Sequence[Result]) -> list[str]:
 def _mark(load: Load, results: Sequence[Result]) -> str:
     own = [result for result in results if result.server == Chatapp.name]
     if load.gap_ms:
-        return PACED.line(ratios(own, results, Nginx.name)) if ratios(own, results, Nginx.name) else ""
+        return PACED.line(ratios(own, results, Nginx.name))
     if load.tokens == 1:
-        return SHORT_MESSAGE.line([result.us_per_message / 1000 for result in own]) if own else ""
-    return FLAT_OUT.line([result.us_per_token for result in own]) if own else ""
+        return SHORT_MESSAGE.line([result.us_per_message / 1000 for result in own])
+    return FLAT_OUT.line([result.us_per_token for result in own])
 
 
 def charts(results: Sequence[Result]) -> list[Chart]:

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from bench.api import Api
-from bench.contender import Chatapp, Contender, NoServer
+from bench.contender import Chatapp, Contender, NoServer, installed
 from bench.load import Load, put
 from bench.process import PinnedProcess, cores
 from bench.upstream import Upstream
@@ -56,10 +56,10 @@ class Stand:
 
     @contextmanager
     def servers(self, kinds: Sequence[type[Contender]]) -> Iterator[list[Server]]:
-        """No server at all, and each of these, running and warm."""
+        """No server at all, and each of these that is installed, running and warm."""
         with ExitStack() as stack:
             found: list[Server] = [(self.contender(NoServer), None)]
-            for contender in map(self.contender, kinds):
+            for contender in map(self.contender, installed(kinds)):
                 found.append((contender, stack.enter_context(contender.process())))
                 body = contender.body_file(ONE_TOKEN)
                 put(_WARM_UP, self.tools_core, contender.port, contender.path, body, contender.headers)

@@ -93,7 +93,9 @@ _HEADING = (
     "all that the server used, both requests included. Each short conversation is posted to once, the long one each "
     "time; both send the same number of earlier messages along.\n"
 )
-_ONE_CLIENT = "The one client waits for each answer before it posts again: its own pace is in the time, and not in the CPU.\n"
+_ONE_CLIENT = (
+    "The one client waits for each answer before it posts again: its pace is in the time, not in the CPU.\n"
+)
 _HEAD = ("messages before", "CPU ms per message", "× short", "ms per message", "server's core")
 
 

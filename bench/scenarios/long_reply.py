@@ -156,7 +156,7 @@ def report(results: Sequence[Result]) -> str:
     quarters = _quarters(pairs[0][1], results)
     late = [each[-1] / each[0] for each in quarters]
     marks = [
-        LONG_REPLY.line(late, "its last quarter to its first") if late else "",
+        LONG_REPLY.line(late, "its last quarter to its first"),
         *(LONG_REPLY.line(_ratios(*pair, results), f"{pair[1].name}, to {pair[0].name}") for pair in pairs),
     ]
     head = ("reply", "CPU µs per token", "× short", "server's core", "tools' core")

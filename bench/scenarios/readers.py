@@ -165,10 +165,8 @@ def report(results: Sequence[Result]) -> str:
     parts = [_HEADING, table(_HEAD, rows)]
     pairs = [each for each in audiences if each.readers == 2]
     seconds = [of_one for audience in pairs for _, of_one in _added(audience, results)]
-    if seconds:
-        parts.append(SECOND_READER.line(seconds))
-    parts.append(bullets(_limits(audiences, results)))
-    return "\n".join(parts)
+    parts += [SECOND_READER.line(seconds), bullets(_limits(audiences, results))]
+    return "\n".join(filter(None, parts))
 
 
 def _limits(audiences: Sequence[Audience], results: Sequence[Result]) -> list[str]:

@@ -49,16 +49,10 @@ _HEADING = (
 
 def report(runs: Sequence[Run]) -> str:
     chatapp = of(Chatapp.name, runs)
-    return "\n".join(
-        [
-            _HEADING,
-            f"### {runs[0].load.name}\n",
-            steady_table(runs),
-            bullets(limits(runs)),
-            THOUSAND_COST.line(times(chatapp, of(Nginx.name, runs))),
-            THOUSAND_DELAY.line(added(chatapp, runs)),
-        ]
-    )
+    cost = THOUSAND_COST.line(times(chatapp, of(Nginx.name, runs)))
+    delay = THOUSAND_DELAY.line(added(chatapp, runs))
+    parts = [_HEADING, f"### {runs[0].load.name}\n", steady_table(runs), bullets(limits(runs)), cost, delay]
+    return "\n".join(filter(None, parts))
 
 
 def charts(runs: Sequence[Run]) -> list[Chart]:
