@@ -51,6 +51,8 @@ _SCENARIOS: Mapping[str, Scenario] = {
 }
 """In the order of the report."""
 _ROUNDS = 3
+_QUIET_SHARE = 0.05
+"""Of all cores: more than this, used by others, makes figures doubtful."""
 _QUICK = {
     "relay": 3,
     "thousand": 2,
@@ -87,14 +89,15 @@ def _measured(name: str, arguments: argparse.Namespace) -> Section:
     neighbours, began = Neighbours(), time.monotonic()
     with tempfile.TemporaryDirectory(prefix="chatapp-bench-") as folder:
         section = scenario(Path(folder), rounds, tiny=arguments.tiny)
-    minutes = (time.monotonic() - began) / 60
+    minutes, others = (time.monotonic() - began) / 60, neighbours.share()
     tiny = " **With loads too small to measure anything.**" if arguments.tiny else ""
     origin = (
         f"{time.strftime('%Y-%m-%d %H:%M', time.gmtime())} UTC, rounds: {rounds}, {minutes:.1f} minutes.{tiny} "
         f"{machine()}. Server on one core, upstream and load client on another. Meanwhile other programs used "
-        f"{neighbours.share():.0%} of this machine's cores."
+        f"{others:.0%} of this machine's cores."
     )
-    return Section(f"{section.text}\n*{origin}*\n", section.charts)
+    warning = "\n**The machine was not quiet: distrust these figures.**\n" if others > _QUIET_SHARE else ""
+    return Section(f"{section.text}\n*{origin}*\n{warning}", section.charts)
 
 
 def _arguments() -> argparse.Namespace:

@@ -11,20 +11,23 @@ text { font: 13px system-ui, sans-serif; fill: #24292f }
 .grid { stroke: #d0d7de; stroke-width: 1 } .whisker { stroke: #24292f; stroke-width: 1.5 }
 .mark { stroke: #cf222e; stroke-width: 1.5; stroke-dasharray: 5 4 } .marked { fill: #cf222e }
 .a { fill: #0969da; stroke: #0969da } .b { fill: #1a7f37; stroke: #1a7f37 } .c { fill: #bc4c00; stroke: #bc4c00 }
-.d { fill: #8250df; stroke: #8250df } .bar { stroke: none; fill-opacity: .75 }
+.bar { stroke: none; fill-opacity: .75 } .value { paint-order: stroke; stroke: #ffffff; stroke-width: 4px }
 .curve { fill: none; stroke-width: 2 } .name { stroke: none; font-weight: 600 }
 @media (prefers-color-scheme: dark) {
 text { fill: #e6edf3 } .ground { fill: #0d1117 } .faint { fill: #9198a1 }
 .grid { stroke: #30363d } .whisker { stroke: #e6edf3 } .mark { stroke: #ff7b72 } .marked { fill: #ff7b72 }
 .a { fill: #58a6ff; stroke: #58a6ff } .b { fill: #3fb950; stroke: #3fb950 } .c { fill: #f0883e; stroke: #f0883e }
-.d { fill: #bc8cff; stroke: #bc8cff }
-.bar { stroke: none } .curve { fill: none } .name { stroke: none }
+.bar { stroke: none } .curve { fill: none } .name { stroke: none } .value { stroke: #0d1117 }
 }
 """
-COLOURS = "abcd"
-"""Classes of the style, one for each series in turn."""
+_COLOURS = {"nginx": "b", "plain view": "c"}
 LETTER = 7.2
 """Roughly the width of a letter."""
+
+
+def colour_of(name: str) -> str:
+    """The style's class for a server, the same in every chart. What follows a comma does not count."""
+    return _COLOURS.get(name.partition(",")[0], "a")
 
 
 class Drawing:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 
 from bench.axis import label, logarithmic_scale_for, scale_for
-from bench.drawing import COLOURS, Drawing
+from bench.drawing import Drawing, colour_of
 
 WIDTH, HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 760, 380, 70, 130, 56, 316
 Points = Sequence[tuple[float, Sequence[float]]]
@@ -37,7 +37,7 @@ def line_chart(
         drawing.line(_LEFT, up.place(most), WIDTH - _RIGHT, up.place(most), "mark")
         drawing.text(WIDTH - _RIGHT + 6, up.place(most) + 4, f"mark: {label(most)}", "marked")
     for number, (name, points) in enumerate(series.items()):
-        colour = COLOURS[number % len(COLOURS)]
+        colour = colour_of(name)
         places = [(across.place(x), up.place(median(values))) for x, values in points]
         drawing.curve(places, colour)
         for (x, y), (_, values) in zip(places, points, strict=True):
