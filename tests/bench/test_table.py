@@ -78,11 +78,11 @@ def test_there_is_no_mark_for_a_redis_that_is_not_used() -> None:
 
 
 def test_the_memory_of_a_stream_is_what_all_have_added() -> None:
-    results = [idle.Result(1, Crowd(1000, 1000), 102_400, 172_400, 3.0, 0.02)]
+    results = [idle.Result(1, Crowd(1000, 1000), 102_400, 172_400, 3.0, 0.02, 0.01)]
 
     text = idle.report(results)
 
-    assert "| 1,000 | a turn for each | 70.0 | 100 | 168 | 3.00 | 2% |" in text
+    assert "| 1,000 | a turn for each | 70.0 | 100 | 168 | 3.00 | 2% | 1% |" in text
     assert "Mark, missed: memory per idle stream with a turn of its own, 1,000 streams." in text
 
 
