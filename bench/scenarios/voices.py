@@ -71,7 +71,8 @@ def _measure(number: int, load: Load, stand: Stand, chatapp: Chatapp, process: P
 _HEADING = (
     "## What several voices of a turn cost\n\n"
     "The same number of generations, 50 tokens/s each: on a connection of their own, or several to a turn and its "
-    "one connection. CPU is all that chatapp used, requests and saving included, divided by the tokens. The product is "
+    "one connection. CPU is all that chatapp used, requests and saving included, divided by the tokens. A connection's "
+    "first token is that of the voice that speaks first. The product is "
     "served with further voices that are like the one it has (`bench/five_voices.py`).\n"
 )
 _HEAD = (
