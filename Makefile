@@ -10,7 +10,7 @@ PIP := -m pip --disable-pip-version-check --no-input --quiet
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lock bench soak screenshot local-model install install-test
+.PHONY: help run test check lock bench bench-full soak screenshot local-model install install-test
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -38,8 +38,11 @@ lock: ## compile requirements*.txt anew
 	@$(LOCK) requirements-test.in -o requirements-test.txt
 	@$(LOCK) deploy/local-model-requirements.in -o deploy/local-model-requirements.txt
 
-bench: install ## measure what tokens, readers, Redis, idle streams and long conversations cost (BENCH="--scenarios idle")
-	@$(BIN)/python -m bench $(BENCH)
+bench: install ## measure the chief costs for about ten minutes, and write docs/performance.md (BENCH="--rounds 1")
+	@$(BIN)/python -m bench --quick --write $(BENCH)
+
+bench-full: install-test ## measure everything, for more than an hour, and write docs/performance.md
+	@$(BIN)/python -m bench --rounds 5 --write $(BENCH)
 
 soak: install-test ## ten minutes under load, readers cut off, workers killed: no word may be lost (SOAK="--minutes 1")
 	@$(BIN)/python -m bench.soak $(SOAK)

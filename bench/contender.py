@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
@@ -21,6 +21,10 @@ from chatapp.store.migration import upgrade
 
 ROOT = Path(__file__).resolve().parent.parent
 EMAIL = "bench@example.org"
+VOICES = ("seeker", "explorer", "builder", "critic", "keeper")
+"""Who can be asked where `bench.five_voices` is served."""
+SPARE_FILES = 200
+"""What a process opens beside its streams, amply: libraries, the database, what it listens on."""
 _GUNICORN = (sys.executable, "-m", "gunicorn")
 
 
@@ -45,8 +49,12 @@ class Contender:
     def body(self, load: Load) -> dict[str, object]:
         return {"message": MESSAGE, "model": load.model}
 
+    @property
+    def most_streams(self) -> int:
+        return max(load.streams for load in self.loads)
+
     def body_file(self, load: Load) -> Path:
-        path = self.folder / f"{type(self).__name__}-{load.model}.json"
+        path = self.folder / f"{type(self).__name__}-{load.model}-{load.voices}.json"
         path.write_text(json.dumps(self.body(load)), "utf-8")
         return path
 
@@ -54,6 +62,20 @@ class Contender:
     def environment(self) -> dict[str, str]:
         upstream = {"OPENAI_BASE_URL": f"http://127.0.0.1:{self.upstream_port}/v1", "OPENAI_API_KEY": "bench"}
         return {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), **upstream}
+
+
+class NoServer(Contender):
+    """Upstream itself: what is left of any figure when nothing stands between it and the load client."""
+
+    name = "no server"
+    path = "/v1/chat/completions"
+
+    def __init__(self, folder: Path, core: int, upstream_port: int, loads: Sequence[Load]) -> None:
+        super().__init__(folder, core, upstream_port, loads)
+        self.port = upstream_port
+
+    def body(self, load: Load) -> dict[str, object]:
+        return {"model": load.model, "stream": True}
 
 
 class Nginx(Contender):
@@ -92,7 +114,8 @@ class PlainView(Contender):
 class Chatapp(Contender):
     """The product as it is served: an account, a token, a conversation for each POST, every reply saved.
 
-    `settings` are variables of its environment that win over those that every load needs.
+    `settings` are variables of its environment that win over those that every load needs; `application` is what
+    gunicorn serves.
     """
 
     name = "chatapp"
@@ -105,20 +128,27 @@ class Chatapp(Contender):
         upstream_port: int,
         loads: Sequence[Load],
         settings: Mapping[str, str] | None = None,
+        application: str = "wsgi:app",
     ) -> None:
         super().__init__(folder, core, upstream_port, loads)
         self._settings = settings or {}
+        self._application = application
+
+    def body(self, load: Load) -> dict[str, object]:
+        body = super().body(load)
+        return {**body, "voices": VOICES[: load.voices]} if load.voices > 1 else body
 
     def process(self) -> PinnedProcess:
         self.headers = {"Authorization": f"Bearer {self._token()}"}
-        command = [*_GUNICORN, "-c", "deploy/gunicorn.conf.py", "wsgi:app"]
+        command = [*_GUNICORN, "-c", "deploy/gunicorn.conf.py", self._application]
         return PinnedProcess(
             command, self.core, self.port, self.folder / "chatapp.log", self.environment, ROOT
         )
 
     @property
     def environment(self) -> dict[str, str]:
-        models = ",".join(load.model for load in self.loads)
+        models = ",".join(dict.fromkeys(load.model for load in self.loads))
+        connections = str(max(1000, self.most_streams + SPARE_FILES))
         needed = {
             "PORT": str(self.port),
             "CHATAPP_DATA": str(self.folder / "data"),
@@ -126,7 +156,8 @@ class Chatapp(Contender):
             "CHATAPP_DEFAULT_MODEL": self.loads[0].model,
             # chatapp bounds a reply's length by it
             "CHATAPP_MAX_OUTPUT_TOKENS": str(max(load.tokens for load in self.loads)),
-            "CHATAPP_STREAMS_PER_USER": "1000",
+            "CHATAPP_CONNECTIONS": connections,
+            "CHATAPP_STREAMS_PER_USER": connections,
             "CHATAPP_RATE_LIMITS": "0",
             "FLASK_SKIP_DOTENV": "1",
         }
@@ -155,3 +186,8 @@ class Chatapp(Contender):
 
 
 CONTENDERS: tuple[type[Contender], ...] = (Chatapp, Nginx, PlainView)
+
+
+def installed(kinds: Iterable[type[Contender]]) -> list[type[Contender]]:
+    """Those that this machine can run: all of them, or all but nginx."""
+    return [kind for kind in kinds if kind is not Nginx or Nginx.program()]

@@ -1,14 +1,15 @@
 // A load client for event streams: one thread, epoll, no dependencies.
 //
 //     load -p PORT {-u PATH -d BODY_FILE | -l PATHS_FILE} [-H 'Name: value'] ... -n STREAMS [-c AT_ONCE]
-//          [-w WAITING] [-r RAMP_MS] [-D MOST_S] [-W WARM_UP_S] [-o]
+//          [-w WAITING] [-r RAMP_MS] [-D MOST_S] [-W WARM_UP_S] [-s SKIPPED] [-o]
 //
 // Opens STREAMS connections to the loopback, AT_ONCE of them at a time, spread over RAMP_MS, and no new one while
 // WAITING of them wait for the head of their answer. Each POSTs the body to PATH once (-u) or GETs a path of the file,
 // which has one a line, in turn (-l), and reads its stream to the end. Finds upstream's tokens ("@hhhhhhhh", see
 // upstream.c) wherever they are in the answer, whatever dialect carries them and however it is cut. Prints one line of
 // JSON at the end: times in milliseconds, time to the first token from the call of connect(), delay from upstream's
-// send to the receipt here (tokens of the first WARM_UP_S are not in it). With -o a line comes before it, as soon as
+// send to the receipt here (tokens of the first WARM_UP_S, and the first SKIPPED of each stream, are not in it), and
+// the seconds in which those arrived whose delay counts. SIGTERM ends it early, with the same line. With -o a line comes before it, as soon as
 // no stream waits for its head any more: how many have begun.
 
 #define _GNU_SOURCE
@@ -60,12 +61,14 @@ typedef struct {
 } Stream;
 
 static int poller, port, streams = 1, at_once, most_waiting, ramp_ms;
+static uint32_t skipped;
 static double most_s = 60, warm_up_s;
 static Request *requests;
 static int request_count;
-static uint64_t started_us, warm_us;
+static uint64_t started_us, warm_us, first_counted_us, last_counted_us;
 static Sample first_token_us, delay_us;
 static uint64_t tokens, done;
+static volatile sig_atomic_t stopped;  // told to end: with what there is
 static int begun, waiting, refused, cut_short, bad_status, timed_out;
 
 static uint64_t now_us(void) {
@@ -119,7 +122,10 @@ static void note_token(Stream *stream, uint32_t stamp, uint64_t now) {
     uint32_t delay = (uint32_t)now - stamp;
     tokens++;
     if (!stream->tokens++) add(&first_token_us, now - stream->opened_us);
-    if (now >= warm_us) add(&delay_us, delay < UINT32_MAX / 2 ? delay : 0);
+    if (now < warm_us || stream->tokens <= skipped) return;
+    add(&delay_us, delay < UINT32_MAX / 2 ? delay : 0);
+    if (!first_counted_us) first_counted_us = now;
+    last_counted_us = now;
 }
 
 static void find_tokens(Stream *stream, const char *data, size_t length, uint64_t now) {
@@ -289,11 +295,16 @@ static bool may_open(int opened, int open) {
     return opened < streams && open < at_once && waiting < most_waiting;
 }
 
+static void stop(int number) {
+    (void)number;
+    stopped = 1;
+}
+
 static void run(bool telling) {
     static struct epoll_event events[MOST_EVENTS];
     uint64_t ends_us = started_us + (uint64_t)(most_s * 1e6);
     int opened = 0, open = 0;
-    while (opened < streams || open) {
+    while (!stopped && (opened < streams || open)) {
         uint64_t now = now_us();
         if (now >= ends_us) {
             timed_out = open + streams - opened;
@@ -371,16 +382,17 @@ static void print_result(double seconds) {
     printf("{\"done\":%" PRIu64 ",\"refused\":%d,\"cut_short\":%d,\"bad_status\":%d,\"timed_out\":%d,"
            "\"tokens\":%" PRIu64 ",\"seconds\":%.4f,\"cpu_s\":%.4f,",
            done, refused, cut_short, bad_status, timed_out, tokens, seconds, cpu_s);
-    printf("\"first_token_p50_ms\":%.3f,\"first_token_p99_ms\":%.3f,\"delay_p50_ms\":%.3f,\"delay_p99_ms\":%.3f}\n",
+    printf("\"first_token_p50_ms\":%.3f,\"first_token_p99_ms\":%.3f,\"delay_p50_ms\":%.3f,\"delay_p99_ms\":%.3f,"
+           "\"streamed_s\":%.4f}\n",
            quantile(&first_token_us, .5), quantile(&first_token_us, .99), quantile(&delay_us, .5),
-           quantile(&delay_us, .99));
+           quantile(&delay_us, .99), (double)(last_counted_us - first_counted_us) / 1e6);
 }
 
 int main(int count, char **arguments) {
     char headers[16384] = "", *path = "/", *body_file = NULL, *paths_file = NULL;
     bool telling = false;
     int letter;
-    while ((letter = getopt(count, arguments, "p:u:d:l:H:n:c:w:r:D:W:o")) != -1) {
+    while ((letter = getopt(count, arguments, "p:u:d:l:H:n:c:w:r:D:W:s:o")) != -1) {
         switch (letter) {
         case 'p': port = atoi(optarg); break;
         case 'u': path = optarg; break;
@@ -396,6 +408,7 @@ int main(int count, char **arguments) {
         case 'r': ramp_ms = atoi(optarg); break;
         case 'D': most_s = atof(optarg); break;
         case 'W': warm_up_s = atof(optarg); break;
+        case 's': skipped = (uint32_t)atoi(optarg); break;
         case 'o': telling = true; break;
         default: return 2;
         }
@@ -404,6 +417,7 @@ int main(int count, char **arguments) {
     if (!at_once) at_once = streams;
     if (!most_waiting) most_waiting = streams;
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGTERM, stop);
     if (paths_file)
         add_gets(paths_file, headers);
     else

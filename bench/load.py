@@ -11,15 +11,16 @@ from types import TracebackType
 from typing import Self
 
 from bench.build import built
-from bench.process import on_core
+from bench.process import cpu_s, on_core
 
 MESSAGE = "Please count."
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """`streams` answers of `tokens` tokens each, `gap_ms` apart (0: as fast as they are taken). What is `held` is
-    silent until upstream is told to release it."""
+    """`streams` answers of `tokens` tokens each, `gap_ms` apart (0: as fast as they are taken); where several `voices`
+    answer a message, so many tokens of each. What is `held` is silent until upstream is told to release it, and what
+    is `paused` is so after its first token."""
 
     name: str
     streams: int
@@ -28,11 +29,17 @@ class Load:
     gap_ms: int = 0
     ramp_ms: int = 0
     held: bool = False
+    paused: bool = False
+    voices: int = 1
 
     @property
     def model(self) -> str:
         """What tells upstream to answer like that."""
-        return f"mock-n{self.tokens}-g{self.gap_ms}-t0" + ("-w1" if self.held else "")
+        return f"mock-n{self.tokens}-g{self.gap_ms}-t0" + "-w1" * self.held + "-p1" * self.paused
+
+    @property
+    def all_tokens(self) -> int:
+        return self.streams * self.voices * self.tokens
 
     @property
     def nominal_s(self) -> float:
@@ -69,6 +76,7 @@ class Heard:
     first_token_p99_ms: float
     delay_p50_ms: float
     delay_p99_ms: float
+    streamed_s: float = 0.0
 
 
 def put(load: Load, core: int, port: int, path: str, body: Path, headers: Mapping[str, str]) -> Heard:
@@ -79,7 +87,7 @@ def put(load: Load, core: int, port: int, path: str, body: Path, headers: Mappin
     with on_core(core):
         done = subprocess.run(command, capture_output=True, text=True, check=True)
     heard = Heard(**json.loads(done.stdout))
-    if heard.done != load.streams or heard.tokens != load.streams * load.tokens:
+    if heard.done != load.streams or heard.tokens != load.all_tokens:
         raise RuntimeError(f"{load.name}: not every token arrived: {heard} {done.stderr}")
     return heard
 
@@ -118,6 +126,10 @@ class OpenStreams:
     ) -> None:
         self._client.terminate()
         self._client.communicate()
+
+    def cpu_s(self) -> float:
+        """Seconds of CPU that the client has used so far."""
+        return cpu_s(self._client.pid)
 
     def hear(self, tokens: int) -> Heard:
         """Waits for the end of every stream, each of which has `tokens` tokens."""

@@ -107,12 +107,9 @@ class PinnedProcess:
             self._process.wait()
 
     def cpu_s(self) -> float:
-        """Seconds of CPU so far, of the process and its children, to the microsecond.
-
-        The clock is the one behind clock_getcpuclockid(3); /proc/<pid>/stat counts in hundredths of a second.
-        """
+        """Seconds of CPU so far, of the process and its children, to the microsecond."""
         assert self._process is not None
-        return sum(time.clock_gettime((~pid << 3) | _SCHEDULER_CLOCK) for pid in _family(self._process.pid))
+        return sum(cpu_s(pid) for pid in _family(self._process.pid))
 
     def memory_kib(self) -> int:
         """What the process and its children hold, each page that they share counted once: the anonymous part of
@@ -134,6 +131,14 @@ class PinnedProcess:
                 time.sleep(0.05)
             else:
                 return
+
+
+def cpu_s(pid: int) -> float:
+    """Seconds of CPU that a process has used so far, with all of its threads.
+
+    The clock is the one behind clock_getcpuclockid(3); /proc/<pid>/stat counts in hundredths of a second.
+    """
+    return time.clock_gettime((~pid << 3) | _SCHEDULER_CLOCK)
 
 
 def _own_kib(pid: int) -> int:

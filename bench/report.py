@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from statistics import median
 
-from bench.contender import Nginx
+from bench.bar_chart import bar_chart
+from bench.contender import Chatapp, Nginx
+from bench.limit import bullets, sentences
 from bench.load import Load
+from bench.mark import FLAT_OUT, PACED, SHORT_MESSAGE
 from bench.run import DIRECT, Result
+from bench.section import Chart
 from bench.table import share, spread, table
 
-FULL_SHARE = 0.9
-"""Of a core: who uses more than this is what a load ran into."""
 _HEAD = (
     "server",
     "CPU µs per token",
@@ -41,11 +42,14 @@ _HEADING = (
 
 
 def _section(load: Load, results: Sequence[Result]) -> str:
-    servers = [name for name in dict.fromkeys(result.server for result in results) if name != DIRECT]
+    servers = _servers(results)
     parts = [f"### {load.name}\n", table(_HEAD, (_row(name, results) for name in servers))]
-    if limits := _limits(load, servers, results):
-        parts.append("".join(f"- {sentence}\n" for sentence in limits))
-    return "\n".join(parts)
+    parts.append(bullets(_limits(servers, results)))
+    return "\n".join(filter(None, [*parts, _mark(load, results)]))
+
+
+def _servers(results: Sequence[Result]) -> list[str]:
+    return [name for name in dict.fromkeys(result.server for result in results) if name != DIRECT]
 
 
 def _row(name: str, results: Sequence[Result]) -> Sequence[str]:
@@ -71,26 +75,56 @@ def _row(name: str, results: Sequence[Result]) -> Sequence[str]:
 
 
 def _ratio(own: Sequence[Result], results: Sequence[Result], other: str) -> str:
+    found = ratios(own, results, other)
+    return spread(found) if found else ""
+
+
+def ratios(own: Iterable[Result], results: Iterable[Result], other: str) -> list[float]:
     """Of the CPU per token, each to the other's of the same round."""
     others = {result.round: result.us_per_token for result in results if result.server == other}
-    ratios = [result.us_per_token / others[result.round] for result in own if result.round in others]
-    return spread(ratios) if ratios else ""
+    return [result.us_per_token / others[result.round] for result in own if result.round in others]
 
 
-def _limits(load: Load, servers: Iterable[str], results: Sequence[Result]) -> list[str]:
+def _limits(servers: Iterable[str], results: Sequence[Result]) -> list[str]:
     """Sentences about the runs in which something else than the server set the pace."""
-    sentences = []
-    for name in servers:
-        own = [result for result in results if result.server == name]
-        tools = median(result.tools_share for result in own)
-        server = median(result.server_share for result in own)
-        seconds = median(result.heard.seconds for result in own)
-        if tools > FULL_SHARE:
-            sentences.append(f"{name}: upstream and the load client used their core up: they were the limit.")
-        elif not load.gap_ms and server < FULL_SHARE:
-            sentences.append(
-                f"{name}: the server's core was idle {1 - server:.0%} of the time, waiting for its peers."
-            )
-        if load.gap_ms and seconds > load.nominal_s * 1.05:
-            sentences.append(f"{name}: fell behind: {seconds:.1f} s for a load of {load.nominal_s:.1f} s.")
-    return sentences
+    return [
+        sentence
+        for name in servers
+        for sentence in sentences(name, [result.usage for result in results if result.server == name])
+    ]
+
+
+def _mark(load: Load, results: Sequence[Result]) -> str:
+    own = [result for result in results if result.server == Chatapp.name]
+    if load.gap_ms:
+        return PACED.line(ratios(own, results, Nginx.name))
+    if load.tokens == 1:
+        return SHORT_MESSAGE.line([result.us_per_message / 1000 for result in own])
+    return FLAT_OUT.line([result.us_per_token for result in own])
+
+
+def charts(results: Sequence[Result]) -> list[Chart]:
+    """What a token costs each server, or a message where it is one token long; a chart for each load."""
+    return [
+        _chart(load, [result for result in results if result.load == load])
+        for load in dict.fromkeys(result.load for result in results)
+    ]
+
+
+def _chart(load: Load, results: Sequence[Result]) -> Chart:
+    short = load.tokens == 1
+    unit = "CPU ms per message" if short else "CPU µs per token"
+    bars = [
+        (
+            name,
+            [
+                result.us_per_message / 1000 if short else result.us_per_token
+                for result in results
+                if result.server == name
+            ],
+        )
+        for name in _servers(results)
+    ]
+    title = f"{load.name}: {unit}"
+    name = "message" if short else "paced" if load.gap_ms else "flat-out"
+    return Chart(name, title, bar_chart(title, unit, bars))

@@ -9,12 +9,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.contender import Contender
+from bench.contender import Contender, NoServer
+from bench.limit import Usage
 from bench.load import Heard, Load, put
 from bench.process import SETTLE_S, PinnedProcess, cores
 from bench.upstream import Upstream
 
-DIRECT = "no server"
+DIRECT = NoServer.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,11 @@ class Result:
         """Of the core that upstream and the load client have together."""
         return (self.upstream_cpu_s + self.heard.cpu_s) / self.heard.seconds
 
+    @property
+    def usage(self) -> Usage:
+        nominal_s = self.load.nominal_s if self.load.gap_ms else 0.0
+        return Usage(self.server_share, self.tools_share, self.heard.seconds, nominal_s)
+
 
 class Bench:
     def __init__(self, folder: Path, contenders: Sequence[type[Contender]], loads: Sequence[Load]) -> None:
@@ -61,11 +67,12 @@ class Bench:
             stack.enter_context(self._upstream)
             servers = [(each, stack.enter_context(each.process())) for each in self._build()]
             self._warm_up(servers)
+            direct = NoServer(self._folder, self._tools_core, self._upstream.port, self._loads)
             return [
                 self._measure(number, load, contender, process)
                 for number in range(1, rounds + 1)
                 for load in self._loads
-                for contender, process in [(None, None), *servers]
+                for contender, process in [(direct, None), *servers]
             ]
 
     def _build(self) -> list[Contender]:
@@ -80,20 +87,13 @@ class Bench:
             self._measure(0, short, contender, process)
 
     def _measure(
-        self, number: int, load: Load, contender: Contender | None, process: PinnedProcess | None
+        self, number: int, load: Load, contender: Contender, process: PinnedProcess | None
     ) -> Result:
-        name = contender.name if contender else DIRECT
-        sys.stderr.write(f"round {number}: {load.name}: {name}\n")
+        sys.stderr.write(f"round {number}: {load.name}: {contender.name}\n")
         server_before, upstream_before = process.cpu_s() if process else 0.0, self._upstream.cpu_s()
-        heard = self._put(load, contender)
+        body = contender.body_file(load)
+        heard = put(load, self._tools_core, contender.port, contender.path, body, contender.headers)
         time.sleep(SETTLE_S)
         server_cpu_s = process.cpu_s() - server_before if process else 0.0
-        return Result(number, name, load, heard, server_cpu_s, self._upstream.cpu_s() - upstream_before)
-
-    def _put(self, load: Load, contender: Contender | None) -> Heard:
-        if contender is not None:
-            port, path, headers = contender.port, contender.path, contender.headers
-            return put(load, self._tools_core, port, path, contender.body_file(load), headers)
-        body = self._folder / f"direct-{load.model}.json"
-        body.write_text(f'{{"model":"{load.model}","stream":true}}', "utf-8")
-        return put(load, self._tools_core, self._upstream.port, "/v1/chat/completions", body, {})
+        upstream_cpu_s = self._upstream.cpu_s() - upstream_before
+        return Result(number, contender.name, load, heard, server_cpu_s, upstream_cpu_s)

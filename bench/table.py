@@ -1,4 +1,4 @@
-"""Figures as Markdown: tables, medians with their spread, marks that are kept or missed."""
+"""Figures as Markdown: tables, and medians with their spread."""
 
 from __future__ import annotations
 
@@ -26,9 +26,3 @@ def rounded(figure: float) -> str:
 
 def share(values: Iterable[float]) -> str:
     return f"{median(values):.0%}"
-
-
-def mark(promise: str, figures: Sequence[float], most: float) -> str:
-    """A line that says whether the median of `figures` keeps to `most`."""
-    verdict = "kept" if median(figures) <= most else "missed"
-    return f"Mark, {verdict}: {promise}. It is {spread(figures)}, and may be {rounded(most)}.\n"

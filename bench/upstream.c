@@ -2,16 +2,19 @@
 //
 //     upstream PORT [MODEL ...]            listens on the loopback; GET /v1/models lists the names given
 //
-// A request's model name says how it is answered: mock-n<tokens>-g<gap ms>-t<ms to the first token>-b<batch>-w<waits>
+// A request's model name says how it is answered:
+// mock-n<tokens>-g<gap ms>-t<ms to the first token>-b<batch>-w<waits>-p<pauses after so many tokens>
 //     mock-n500-g20-t0       500 tokens, one each 20 ms
 //     mock-n500-g20-w1       the same, but silent until the next GET /release, whatever -t says
+//     mock-n500-g20-p1       the same, but silent after its first token until the next GET /release
 //     mock-n20000-g0-t0      20000 tokens as fast as the reader takes them, `batch` (1) of them in one send
 //
 // A token's text is "@hhhhhhhh ": the microseconds of CLOCK_MONOTONIC, modulo 2^32, at the moment of sending. A
 // client on the same machine knows from it how long the token travelled.
 //
 // GET /release lets all who wait begin, one after the other within a gap, so that their tokens do not come in bursts.
-// GET /stats answers what happened since the last GET /reset.
+// GET /stats answers what happened since the last GET /reset: `latest_us` is how late a paced token left at worst,
+// `aborted_us` when the last reader hung up, in microseconds of the same clock.
 
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -40,7 +43,7 @@ typedef struct {
     int place;  // in the schedule, -1 when not in it
     bool waits_to_write, streaming, usage_wanted, head_sent;
     uint64_t due_us, gap_us;
-    uint32_t tokens, sent;
+    uint32_t tokens, sent, pause;
     int batch;
     char model[96];
     Buffer in, out;
@@ -62,7 +65,7 @@ static int model_count;
 static Connection **schedule;  // a heap: the connection that is due first is schedule[0]
 static int scheduled, schedule_capacity;
 static struct {
-    uint64_t accepted, requests, done, aborted, tokens, open, latest_us;
+    uint64_t accepted, requests, done, aborted, tokens, open, latest_us, aborted_us;
 } stats;
 
 static uint64_t now_us(void) {
@@ -238,11 +241,12 @@ static void answer(Connection *connection, const char *status, const char *body)
 }
 
 static void answer_stats(Connection *connection) {
-    char body[400];
+    char body[500];
     sprintf(body,
             "{\"accepted\":%" PRIu64 ",\"requests\":%" PRIu64 ",\"done\":%" PRIu64 ",\"aborted\":%" PRIu64
-            ",\"tokens\":%" PRIu64 ",\"open\":%" PRIu64 ",\"latest_us\":%" PRIu64 "}",
-            stats.accepted, stats.requests, stats.done, stats.aborted, stats.tokens, stats.open, stats.latest_us);
+            ",\"tokens\":%" PRIu64 ",\"open\":%" PRIu64 ",\"latest_us\":%" PRIu64 ",\"aborted_us\":%" PRIu64 "}",
+            stats.accepted, stats.requests, stats.done, stats.aborted, stats.tokens, stats.open, stats.latest_us,
+            stats.aborted_us);
     answer(connection, "200 OK", body);
 }
 
@@ -295,6 +299,7 @@ static void begin_stream(Connection *connection) {
     bool waits = option(connection->model, 'w', 0) > 0;
     connection->tokens = (uint32_t)option(connection->model, 'n', 100);
     connection->gap_us = (uint64_t)(option(connection->model, 'g', 0) * 1000);
+    connection->pause = (uint32_t)option(connection->model, 'p', 0);
     connection->batch = (int)option(connection->model, 'b', 1);
     if (connection->batch < 1) connection->batch = 1;
     connection->sent = 0;
@@ -385,6 +390,7 @@ static bool take_requests(Connection *connection) {
 static void forget(Connection *connection) {
     if (connection->streaming) {
         stats.aborted++;
+        stats.aborted_us = now_us();
         stats.open--;
     }
     leave_schedule(connection);
@@ -438,7 +444,8 @@ static void stream_to(Connection *connection, uint64_t now) {
         return;
     }
     if (connection->gap_us && now - connection->due_us > stats.latest_us) stats.latest_us = now - connection->due_us;
-    connection->due_us = connection->gap_us ? connection->due_us + connection->gap_us : now;
+    bool pauses = connection->pause && connection->sent + 1 == connection->pause;  // this token, then silence
+    connection->due_us = pauses ? NEVER_US : connection->gap_us ? connection->due_us + connection->gap_us : now;
     move_back(connection->place);
     if (!step(connection) || (!connection->streaming && !take_requests(connection))) forget(connection);
 }

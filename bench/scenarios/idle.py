@@ -9,15 +9,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.api import Api
-from bench.contender import Chatapp
+from bench.bar_chart import bar_chart
+from bench.contender import SPARE_FILES, Chatapp
+from bench.limit import Usage, bullets, sentences
 from bench.load import Load, OpenStreams
+from bench.mark import IDLE
 from bench.process import PinnedProcess, most_open_files, open_files
+from bench.section import Chart, Section
 from bench.stand import Stand, warm_up
-from bench.table import mark, share, spread, table
+from bench.table import share, spread, table
+from bench.upstream import Upstream
 
-MOST_KIB = 60
-SPARE_FILES = 200
-"""What a process opens beside its streams, amply: libraries, the database, what it listens on."""
 SILENT = Load("silence", streams=1, at_once=1, tokens=1, held=True)
 _MOST_S = 600
 
@@ -54,7 +56,7 @@ TINY = Plan([Crowd(20, 20), Crowd(20, 1)], heartbeat_ms=300)
 @dataclass(frozen=True, slots=True)
 class Result:
     """One crowd in one round, on a server started for it. `opening_s` is the CPU that opening all of them took, in
-    seconds; `idle_share` is of one core."""
+    seconds; shares are of one core each, while nothing happens: the server's, and that of upstream and the client."""
 
     round: int
     crowd: Crowd
@@ -62,19 +64,21 @@ class Result:
     after_kib: int
     opening_s: float
     idle_share: float
+    tools_share: float
 
     @property
     def kib_per_stream(self) -> float:
         return (self.after_kib - self.before_kib) / self.crowd.streams
 
 
-def section(folder: Path, rounds: int, *, tiny: bool = False, files: int | None = None) -> str:
+def section(folder: Path, rounds: int, *, tiny: bool = False, files: int | None = None) -> Section:
     """`files` is how many a process may open, where that is not the system's own limit."""
     files = files or most_open_files()
     plan = TINY if tiny else FULL
     possible = [crowd for crowd in plan.crowds if crowd.files <= files]
     left_out = [_left_out(crowd, files) for crowd in plan.crowds if crowd not in possible]
-    return report(measure(folder, rounds, replace(plan, crowds=possible)), left_out)
+    results = measure(folder, rounds, replace(plan, crowds=possible))
+    return Section(report(results, left_out), [chart(results)] if results else [])
 
 
 def _left_out(crowd: Crowd, files: int) -> str:
@@ -106,11 +110,12 @@ def _measure(stand: Stand, number: int, crowd: Crowd, heartbeat_ms: int) -> Resu
     with chatapp.process() as process:  # a new one: what another crowd has left free would be used again
         warm_up(chatapp)
         before_kib, before_s = process.memory_kib(), process.cpu_s()
-        with _opened(stand, chatapp, crowd):
+        with _opened(stand, chatapp, crowd) as streams:
             stand.upstream.wait_for_open(crowd.turns)
             opening_s = process.cpu_s() - before_s
-            idle_share = _idle_share(process, heartbeat_ms / 1000)
-            return Result(number, crowd, before_kib, process.memory_kib(), opening_s, idle_share)
+            tools = (stand.upstream, streams)
+            shares = _idle_shares(process, tools, heartbeat_ms / 1000)
+            return Result(number, crowd, before_kib, process.memory_kib(), opening_s, *shares)
 
 
 def _opened(stand: Stand, chatapp: Chatapp, crowd: Crowd) -> OpenStreams:
@@ -124,11 +129,15 @@ def _opened(stand: Stand, chatapp: Chatapp, crowd: Crowd) -> OpenStreams:
     return OpenStreams(stand.tools_core, chatapp.port, chatapp.headers, crowd.streams, _MOST_S, *asked)
 
 
-def _idle_share(process: PinnedProcess, heartbeat_s: float) -> float:
-    """What the server uses of its core while each stream is sent a heartbeat."""
+def _idle_shares(
+    process: PinnedProcess, tools: Sequence[Upstream | OpenStreams], heartbeat_s: float
+) -> tuple[float, float]:
+    """What the server, and the tools, use of their cores while each stream is sent a heartbeat."""
     began, used_s = time.monotonic(), process.cpu_s()
+    tools_s = sum(tool.cpu_s() for tool in tools)
     time.sleep(heartbeat_s * 1.2)
-    return (process.cpu_s() - used_s) / (time.monotonic() - began)
+    used_s, seconds = process.cpu_s() - used_s, time.monotonic() - began
+    return used_s / seconds, (sum(tool.cpu_s() for tool in tools) - tools_s) / seconds
 
 
 _HEADING = (
@@ -146,6 +155,7 @@ _HEAD = (
     "with all open, MiB",
     "CPU ms to open one",
     "server's core, idle",
+    "tools' core, idle",
 )
 
 
@@ -155,9 +165,33 @@ def report(results: Sequence[Result], left_out: Sequence[str] = ()) -> str:
     for crowd in crowds:
         if crowd.turns > 1:
             figures = [result.kib_per_stream for result in results if result.crowd == crowd]
-            promise = f"at most {MOST_KIB} KiB for each of {crowd.streams:,} idle streams"
-            parts.append(mark(promise, figures, MOST_KIB))
-    return "\n".join(parts)
+            parts.append(IDLE.line(figures, f"{crowd.streams:,} streams"))
+    usages = {
+        crowd: [
+            Usage(each.idle_share, each.tools_share, seconds=1, nominal_s=1)
+            for each in results
+            if each.crowd == crowd
+        ]
+        for crowd in crowds
+    }
+    limits = [
+        sentence
+        for crowd, own in usages.items()
+        for sentence in sentences(f"{crowd.streams:,} streams, {crowd.name}", own)
+    ]
+    return "\n".join([*parts, bullets(limits)] if crowds else parts)
+
+
+def chart(results: Sequence[Result]) -> Chart:
+    bars = [
+        (
+            f"{crowd.name}, {crowd.streams:,} streams",
+            [result.kib_per_stream for result in results if result.crowd == crowd],
+        )
+        for crowd in dict.fromkeys(result.crowd for result in results)
+    ]
+    title = "What an idle stream holds"
+    return Chart("memory", title, bar_chart(title, "KiB per stream", bars, IDLE.most))
 
 
 def _row(crowd: Crowd, results: Sequence[Result]) -> Sequence[str]:
@@ -170,4 +204,5 @@ def _row(crowd: Crowd, results: Sequence[Result]) -> Sequence[str]:
         spread(result.after_kib / 1024 for result in own),
         spread(result.opening_s / crowd.streams * 1000 for result in own),
         share(result.idle_share for result in own),
+        share(result.tools_share for result in own),
     )

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.api import Api
+from bench.bar_chart import bar_chart
 from bench.contender import Chatapp
 from bench.conversation import hold
+from bench.mark import LONG_CONVERSATION
 from bench.process import SETTLE_S, PinnedProcess
+from bench.section import Chart, Section
 from bench.stand import ONE_TOKEN, Stand, warm_up
-from bench.table import mark, share, spread, table
-
-MOST_TIMES = 1.1
-"""What a message may cost in the long conversation, of what it costs in a short one: the same, but for noise."""
+from bench.table import share, spread, table
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +47,9 @@ class Result:
         return self.server_s / self.posts * 1000
 
 
-def section(folder: Path, rounds: int, *, tiny: bool = False) -> str:
-    return report(measure(folder, rounds, TINY if tiny else FULL))
+def section(folder: Path, rounds: int, *, tiny: bool = False) -> Section:
+    results = measure(folder, rounds, TINY if tiny else FULL)
+    return Section(report(results), [chart(results)])
 
 
 def measure(folder: Path, rounds: int, plan: Plan) -> list[Result]:
@@ -92,6 +93,9 @@ _HEADING = (
     "all that the server used, both requests included. Each short conversation is posted to once, the long one each "
     "time; both send the same number of earlier messages along.\n"
 )
+_ONE_CLIENT = (
+    "The one client waits for each answer before it posts again: its pace is in the time, not in the CPU.\n"
+)
 _HEAD = ("messages before", "CPU ms per message", "× short", "ms per message", "server's core")
 
 
@@ -99,8 +103,17 @@ def report(results: Sequence[Result]) -> str:
     sizes = sorted({result.messages for result in results})
     short, long = sizes[0], sizes[-1]
     rows = [_row(size, short, results) for size in sizes]
-    promise = f"a message costs the same after {long:,} messages as after {short}"
-    return "\n".join([_HEADING, table(_HEAD, rows), mark(promise, _ratios(long, short, results), MOST_TIMES)])
+    line = LONG_CONVERSATION.line(_ratios(long, short, results), f"{long:,} messages and {short}")
+    return "\n".join([_HEADING, table(_HEAD, rows), line, _ONE_CLIENT])
+
+
+def chart(results: Sequence[Result]) -> Chart:
+    bars = [
+        (f"after {size:,} messages", [result.ms_per_post for result in results if result.messages == size])
+        for size in sorted({result.messages for result in results})
+    ]
+    title = "What a message costs in a long conversation"
+    return Chart("message", title, bar_chart(title, "CPU ms per message", bars))
 
 
 def _row(size: int, short: int, results: Sequence[Result]) -> Sequence[str]:

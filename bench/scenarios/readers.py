@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.api import Api
+from bench.bar_chart import bar_chart
 from bench.contender import Chatapp
+from bench.limit import Usage, bullets, sentences
 from bench.load import Heard, Load, OpenStreams
+from bench.mark import SECOND_READER
 from bench.process import SETTLE_S, PinnedProcess
+from bench.section import Chart, Section
 from bench.stand import Stand, warm_up
-from bench.table import mark, share, spread, table
-
-MOST_OF_A_FIRST = 1 / 3
-"""What a second reader may cost, of what a turn with one reader costs."""
+from bench.table import share, spread, table
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,10 @@ class Audience:
 
     turns: int
     readers: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.turns} turns, {self.readers} readers of each"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +69,19 @@ class Result:
         return self.server_s / (self.audience.turns * self.reply.tokens) * 1e6
 
     @property
+    def usage(self) -> Usage:
+        shares = self.server_s / self.streaming_s, self.tools_s / self.streaming_s
+        return Usage(*shares, self.streaming_s, self.streaming_s)
+
+    @property
     def streaming_s(self) -> float:
         """How long the tokens of one turn take."""
         return self.reply.tokens * self.reply.gap_ms / 1000
 
 
-def section(folder: Path, rounds: int, *, tiny: bool = False) -> str:
-    return report(measure(folder, rounds, TINY if tiny else FULL))
+def section(folder: Path, rounds: int, *, tiny: bool = False) -> Section:
+    results = measure(folder, rounds, TINY if tiny else FULL)
+    return Section(report(results), [chart(results)])
 
 
 def measure(folder: Path, rounds: int, plan: Plan) -> list[Result]:
@@ -154,10 +165,27 @@ def report(results: Sequence[Result]) -> str:
     parts = [_HEADING, table(_HEAD, rows)]
     pairs = [each for each in audiences if each.readers == 2]
     seconds = [of_one for audience in pairs for _, of_one in _added(audience, results)]
-    if seconds:
-        promise = "a second reader costs less than a third of what the turn with one reader costs"
-        parts.append(mark(promise, seconds, MOST_OF_A_FIRST))
-    return "\n".join(parts)
+    parts += [SECOND_READER.line(seconds), bullets(_limits(audiences, results))]
+    return "\n".join(filter(None, parts))
+
+
+def _limits(audiences: Sequence[Audience], results: Sequence[Result]) -> list[str]:
+    return [
+        sentence
+        for audience in audiences
+        for sentence in sentences(
+            audience.name, [result.usage for result in results if result.audience == audience]
+        )
+    ]
+
+
+def chart(results: Sequence[Result]) -> Chart:
+    bars = [
+        (audience.name, [result.us_per_token for result in results if result.audience == audience])
+        for audience in dict.fromkeys(result.audience for result in results)
+    ]
+    title = "What a token costs with so many readers"
+    return Chart("token", title, bar_chart(title, "CPU µs per token", bars))
 
 
 def _row(audience: Audience, results: Sequence[Result]) -> Sequence[str]:

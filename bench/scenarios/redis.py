@@ -9,17 +9,19 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.bar_chart import bar_chart
 from bench.contender import Chatapp
+from bench.limit import Usage, bullets, sentences
 from bench.load import FEW_PACED, PACED, Heard, Load, put
+from bench.mark import REDIS as REDIS_MARK
 from bench.process import SETTLE_S, PinnedProcess
+from bench.section import Chart, Section
 from bench.stand import Stand, warm_up
-from bench.table import mark, share, spread, table
+from bench.table import share, spread, table
 from bench.valkey import MISSING, Valkey, program
 
 MEMORY = "in memory"
 REDIS = "in Redis"
-MOST_TIMES = 1.3
-"""What a token may cost with the log in Redis, of what it costs in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +41,18 @@ class Result:
     def us_per_token(self) -> float:
         return self.server_s / self.heard.tokens * 1e6
 
+    @property
+    def usage(self) -> Usage:
+        seconds, tools_s = self.heard.seconds, self.tools_s + self.valkey_s
+        return Usage(self.server_s / seconds, tools_s / seconds, seconds, self.load.nominal_s)
 
-def section(folder: Path, rounds: int, *, tiny: bool = False) -> str:
+
+def section(folder: Path, rounds: int, *, tiny: bool = False) -> Section:
     found = program()
     if found is None:
-        return f"{_HEADING}\nNot measured: {MISSING}.\n"
-    return report(measure(folder, rounds, FEW_PACED if tiny else PACED, found))
+        return Section(f"{_HEADING}\nNot measured: {MISSING}.\n")
+    results = measure(folder, rounds, FEW_PACED if tiny else PACED, found)
+    return Section(report(results), [chart(results)])
 
 
 def measure(folder: Path, rounds: int, load: Load, valkey_program: Path) -> list[Result]:
@@ -115,11 +123,24 @@ def report(results: Sequence[Result]) -> str:
         table(_HEAD, [_row(log, results) for log in (MEMORY, REDIS)]),
     ]
     if any(result.commands for result in results if result.log == REDIS):
-        promise = "the log in Redis costs the local reader at most 30 % more CPU per token"
-        parts.append(mark(promise, _ratios(results), MOST_TIMES))
+        parts.append(REDIS_MARK.line(_ratios(results)))
     else:
         parts.append(UNHEEDED)
+    limits = [
+        sentence
+        for log in (MEMORY, REDIS)
+        for sentence in sentences(f"log {log}", [result.usage for result in results if result.log == log])
+    ]
+    parts.append(bullets(limits))
     return "\n".join(parts)
+
+
+def chart(results: Sequence[Result]) -> Chart:
+    bars = [
+        (log, [result.us_per_token for result in results if result.log == log]) for log in (MEMORY, REDIS)
+    ]
+    title = f"{results[0].load.name}, by where the log is"
+    return Chart("token", title, bar_chart(title, "CPU µs per token", bars))
 
 
 def _row(log: str, results: Sequence[Result]) -> Sequence[str]:

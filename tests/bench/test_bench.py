@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from bench.contender import CONTENDERS, Nginx
+from bench.contender import CONTENDERS, ROOT, Nginx
 from bench.load import TINY
+from bench.mark import MARKS
 from bench.report import report
 from bench.run import DIRECT, Bench
 
@@ -34,3 +37,27 @@ def test_every_load_runs_on_every_server(tmp_path: Path) -> None:
         assert f"### {load.name}" in text
     for each in CONTENDERS:
         assert f"| {each.name} | " in text
+
+
+def command(*options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "bench", *options], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+
+def test_the_command_prints_the_marks_and_then_what_it_measured() -> None:
+    done = command("--tiny", "--rounds", "1", "--scenarios", "relay", "--only", "nginx")
+
+    assert done.returncode == 0, done.stderr
+    assert all(mark.promise in done.stdout for mark in MARKS)
+    assert done.stdout.index("## Marks") < done.stdout.index("## What a token costs")
+    assert "rounds: 1" in done.stdout
+    assert "loads too small to measure anything" in done.stdout
+    assert "chatapp" not in done.stdout.partition("## What a token costs")[2]
+
+
+def test_what_measures_nothing_is_not_written_down() -> None:
+    done = command("--tiny", "--write")
+
+    assert done.returncode == 2
+    assert "--tiny measures nothing" in done.stderr

@@ -6,7 +6,7 @@ from bench.load import Heard, Load
 from bench.scenarios import idle, long_conversation, readers, redis
 from bench.scenarios.idle import Crowd
 from bench.scenarios.readers import Audience
-from bench.table import mark, spread, table
+from bench.table import spread, table
 
 TOKENS = 1000
 
@@ -24,11 +24,6 @@ def test_a_table_has_a_head_and_its_rows() -> None:
     assert table(["a", "b"], [["1", "2"]]) == "| a | b |\n| --- | --- |\n| 1 | 2 |\n"
 
 
-def test_a_mark_is_kept_or_missed_by_the_median() -> None:
-    assert mark("cheap", [1, 2, 9], 2) == "Mark, kept: cheap. It is 2.00 (1.00 to 9.00), and may be 2.00.\n"
-    assert mark("cheap", [1, 3, 9], 2).startswith("Mark, missed: cheap.")
-
-
 def test_a_second_reader_is_compared_with_one_reader_of_the_same_round() -> None:
     reply = Load("a turn", streams=1, at_once=1, tokens=TOKENS, gap_ms=20)
     results = [
@@ -41,7 +36,7 @@ def test_a_second_reader_is_compared_with_one_reader_of_the_same_round() -> None
     text = readers.report(results)
 
     assert "| 1 | 2 | 180 (120 to 240) | 90.0 (60.0 to 120) | 30.0 (20.0 to 40.0) | 0.20 | 10.0 |" in text
-    assert "Mark, kept: a second reader" in text
+    assert "Mark, kept: CPU that a second reader adds to a token." in text
 
 
 def test_redis_is_compared_with_memory_of_the_same_round() -> None:
@@ -54,7 +49,7 @@ def test_redis_is_compared_with_memory_of_the_same_round() -> None:
     text = redis.report(results)
 
     assert f"| {redis.REDIS} | 75.0 | 1.50 | 75.0 | 1.00 | 4.00 | 5.00 | 2.00 |" in text
-    assert "Mark, missed: the log in Redis" in text
+    assert "Mark, missed: CPU per token with the log in Redis." in text
 
 
 def test_there_is_no_mark_for_a_redis_that_is_not_used() -> None:
@@ -70,12 +65,12 @@ def test_there_is_no_mark_for_a_redis_that_is_not_used() -> None:
 
 
 def test_the_memory_of_a_stream_is_what_all_have_added() -> None:
-    results = [idle.Result(1, Crowd(1000, 1000), 102_400, 172_400, 3.0, 0.02)]
+    results = [idle.Result(1, Crowd(1000, 1000), 102_400, 172_400, 3.0, 0.02, 0.01)]
 
     text = idle.report(results)
 
-    assert "| 1,000 | a turn for each | 70.0 | 100 | 168 | 3.00 | 2% |" in text
-    assert "Mark, missed: at most 60 KiB for each of 1,000 idle streams." in text
+    assert "| 1,000 | a turn for each | 70.0 | 100 | 168 | 3.00 | 2% | 1% |" in text
+    assert "Mark, missed: memory per idle stream with a turn of its own, 1,000 streams." in text
 
 
 def test_a_long_conversation_is_compared_with_a_short_one_of_the_same_round() -> None:
@@ -87,4 +82,4 @@ def test_a_long_conversation_is_compared_with_a_short_one_of_the_same_round() ->
     text = long_conversation.report(results)
 
     assert "| 5,000 | 10.0 | 2.00 | 100 |" in text
-    assert "Mark, missed: a message costs the same after 5,000 messages as after 5." in text
+    assert "Mark, missed: CPU per message in a long conversation, 5,000 messages and 5." in text

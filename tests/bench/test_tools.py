@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import socket
+import subprocess
 import sys
 import time
 import urllib.request
@@ -16,6 +17,9 @@ from typing import Any
 import pytest
 
 from bench import valkey
+from bench.build import HERE
+from bench.contender import NoServer
+from bench.disturbance import Repeated, SlowReader
 from bench.load import Load, OpenStreams, put
 from bench.process import PinnedProcess, cores, free_port
 from bench.upstream import Upstream
@@ -33,6 +37,13 @@ def upstream(tmp_path: Path) -> Iterator[Upstream]:
 @pytest.fixture
 def port(upstream: Upstream) -> int:
     return upstream.port
+
+
+@pytest.mark.parametrize("tool", ["load", "upstream"])
+def test_the_tools_compile_without_a_warning(tool: str, tmp_path: Path) -> None:
+    compiler = os.environ.get("CC", "cc")
+    strict = ["-O2", "-Wall", "-Wextra", "-Werror", "-o", str(tmp_path / tool)]
+    subprocess.run([compiler, *strict, str(HERE / f"{tool}.c")], check=True)
 
 
 def ask(port: int, path: str, body: dict[str, object] | None = None) -> str:
@@ -74,6 +85,36 @@ def test_what_is_held_begins_when_it_is_released(upstream: Upstream, tmp_path: P
     upstream.wait_for_open(0)
 
 
+def test_what_is_paused_has_had_its_first_token(upstream: Upstream, tmp_path: Path) -> None:
+    load = Load("paused", streams=3, at_once=3, tokens=4, gap_ms=1, paused=True)
+    body = tmp_path / "body.json"
+    body.write_text(json.dumps({"model": load.model, "stream": True}))
+    asked = ["-u", "/v1/chat/completions", "-d", str(body), "-s", "1"]
+
+    with OpenStreams(CORE, upstream.port, {}, load.streams, 60, *asked) as streams:
+        upstream.wait_until(lambda stats: stats["tokens"] == 3, "sent the first tokens")
+        time.sleep(0.5)  # a pause has no end to wait for
+        assert upstream.stats()["tokens"] == 3
+        upstream.release()
+        heard = streams.hear(load.tokens)
+
+    assert (heard.done, heard.tokens) == (3, 12)
+    assert 0 < heard.streamed_s < heard.seconds - 0.5  # the first tokens, before the pause, are skipped
+
+
+def test_upstream_notes_when_a_reader_hung_up(upstream: Upstream) -> None:
+    with socket.create_connection(("127.0.0.1", upstream.port), 20) as line:
+        body = json.dumps({"model": "mock-n1-w1", "stream": True}).encode()
+        line.sendall(
+            b"POST /v1/chat/completions HTTP/1.1\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+        )
+        assert line.recv(1000).startswith(b"HTTP/1.1 200 OK")
+        before_us = time.monotonic_ns() // 1000
+    told = upstream.wait_until(lambda stats: stats["aborted"] == 1, "saw the hang-up")
+
+    assert before_us <= told["aborted_us"] <= time.monotonic_ns() // 1000
+
+
 def test_streams_that_are_not_heard_to_their_end_are_hung_up(upstream: Upstream, tmp_path: Path) -> None:
     load = Load("silent", streams=OpenStreams.WAITING + 10, at_once=1, tokens=1, held=True)
     body = tmp_path / "body.json"
@@ -85,6 +126,33 @@ def test_streams_that_are_not_heard_to_their_end_are_hung_up(upstream: Upstream,
 
     upstream.wait_for_open(0)
     assert upstream.stats()["aborted"] == load.streams
+
+
+def test_a_disturbance_repeats_itself_until_it_is_over(upstream: Upstream, tmp_path: Path) -> None:
+    paths = tmp_path / "paths"
+    paths.write_text("/v1/models\n/nowhere")
+    disturbance = Repeated(NoServer(tmp_path, CORE, upstream.port, []), CORE, 2, ["-l", str(paths)])
+
+    with disturbance:
+        upstream.wait_until(lambda stats: stats["requests"] > 10, "was asked ten times")
+
+    answers = int(disturbance.told.removesuffix(" answers").replace(",", ""))
+    assert answers >= 1
+    assert disturbance.share > 0
+
+
+def test_a_slow_reader_leaves_most_of_its_stream_unread(upstream: Upstream, tmp_path: Path) -> None:
+    load = Load("flat out", streams=1, at_once=1, tokens=200_000)
+    server = NoServer(tmp_path, CORE, upstream.port, [load])
+
+    with SlowReader(server, server.body_file(load)) as reader:
+        sent = upstream.wait_until(lambda stats: stats["tokens"] > 100, "sent what buffers hold")["tokens"]
+        time.sleep(1)  # it goes on reading, a little
+        assert upstream.stats()["tokens"] < load.tokens
+
+    assert sent < load.tokens
+    assert 0 < int(reader.told.removesuffix(" KiB read")) < 100
+    upstream.wait_for_open(0)
 
 
 def test_each_path_of_a_list_is_asked_for_in_turn(upstream: Upstream, tmp_path: Path) -> None:
