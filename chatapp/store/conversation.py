@@ -12,6 +12,8 @@ from chatapp.store.base import Base, Id, Moment
 
 TITLE_LENGTH = 120
 
+_ASKED_TO_STOP = text("stop_asked_at IS NOT NULL")
+
 
 class Conversation(Base):
     """A durable tree of messages that one user owns. `session_id` is its public name, and its key."""
@@ -46,6 +48,9 @@ class Turn(Base):
         ),
         Index("ix_turns_session_id_id", "session_id", "id"),
         Index("ix_turns_status_owner_id", "status", "owner_id"),
+        Index(
+            "ix_turns_asked_to_stop", "owner_id", sqlite_where=_ASKED_TO_STOP, postgresql_where=_ASKED_TO_STOP
+        ),
     )
 
     id: Mapped[Id]
@@ -68,6 +73,14 @@ class Generation(Base):
     """One upstream call for one voice in one turn, and how it ended."""
 
     __tablename__ = "generations"
+    __table_args__ = (
+        Index(
+            "ix_generations_asked_to_stop",
+            "status",
+            sqlite_where=_ASKED_TO_STOP,
+            postgresql_where=_ASKED_TO_STOP,
+        ),
+    )
 
     id: Mapped[Id]
     turn_id: Mapped[str] = mapped_column(ForeignKey("turns.id", ondelete="CASCADE"), index=True)

@@ -15,7 +15,7 @@ from chatapp.streaming.heartbeat import Heartbeat
 from chatapp.streaming.redis_logs import RedisLogs
 from chatapp.streaming.shared_logs import PrivateLogs, SharedLogs
 from chatapp.telemetry.log import log, warn
-from chatapp.turns import checkpoint, owner, patience
+from chatapp.turns import checkpoint, owner
 from chatapp.turns.checkpoint import Checkpoint
 from chatapp.turns.ending import interrupted
 from chatapp.turns.listeners import Listeners
@@ -76,11 +76,12 @@ class Answering:
             self._database, start, record, self._running, upstream, prices, elsewhere, self.logs
         )
         listeners = Listeners(self._database, self._running, elsewhere, self._settings.abandon_s)
+        patience = self._patience()
         self._tickers = [
             gevent.spawn(every, period_s, tick)
             for period_s, tick in (
                 (self.heartbeat.period_s, self.heartbeat.tick),
-                (patience.PERIOD_S, self._patience().tick),
+                (patience.period_s, patience.tick),
                 (checkpoint.PERIOD_S, Checkpoint(self._running, record).tick),
                 (0.0, stops.wait_and_hear),
                 (1.0, elsewhere.tick),

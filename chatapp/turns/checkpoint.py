@@ -1,6 +1,8 @@
-"""Checkpoints: once a second the text of all running replies is saved in one transaction."""
+"""Checkpoints: once a second the text of all running replies is saved, some in each transaction."""
 
 from __future__ import annotations
+
+import gevent
 
 from chatapp.errors import Unavailable
 from chatapp.turns.generation import RunningGeneration
@@ -8,6 +10,8 @@ from chatapp.turns.record import TextSoFar, TurnRecord
 from chatapp.turns.running_turns import RunningTurns
 
 PERIOD_S = 1.0
+AT_ONCE = 64
+"""Replies in one transaction. On SQLite nothing else happens meanwhile: a thousand took 20 ms, every second."""
 
 
 class Checkpoint:
@@ -20,17 +24,21 @@ class Checkpoint:
     def tick(self) -> None:
         """Saves what has grown, then what could not be saved before. While the database is away nothing is lost:
         the next tick saves more."""
-        grown = [each for each in self._turns.generations() if len(each.parts) > each.saved_parts]
+        running = self._turns.generations()
         try:
-            if grown:
-                self._save(grown)
+            for start in range(0, len(running), AT_ONCE):
+                self._save(running[start : start + AT_ONCE])
+                gevent.sleep(0)
             for turn in self._turns:
                 if turn.unsaved and turn.log.closed:
                     turn.save_unsaved()
         except Unavailable:
             return  # said in the log where it happened; readers hear of it if it lasts until the end
 
-    def _save(self, grown: list[RunningGeneration]) -> None:
+    def _save(self, running: list[RunningGeneration]) -> None:
+        grown = [each for each in running if each.ending is None and len(each.parts) > each.saved_parts]
+        if not grown:
+            return
         marks = [(each, len(each.parts)) for each in grown]
         texts = [
             TextSoFar(each.message_id, each.saved_length, "".join(each.parts[each.saved_parts : mark]))

@@ -11,13 +11,12 @@ from chatapp.turns.running_turn import RunningTurn
 from chatapp.turns.running_turns import RunningTurns
 from chatapp.upstream.failures import OPENAI_TIMEOUT
 
-PERIOD_S = 0.2
 _AFTER_FINISH_S = 2.0
 """Seconds to wait, after the finish reason, for usage and the end of an answer that is whole already."""
 
 
 class Patience:
-    """Somebody calls `tick` every PERIOD_S seconds. All limits are in seconds."""
+    """Somebody calls `tick` every `period_s` seconds. All limits are in seconds."""
 
     def __init__(
         self,
@@ -33,6 +32,8 @@ class Patience:
         self._silence_s = silence_s
         self._abandon_s = abandon_s
         self._clock = clock
+        self.period_s = min(0.5, first_token_s / 10, silence_s / 10, abandon_s / 10)
+        """Every turn is looked at each time, so that patience may be a tenth longer than it was asked to be."""
 
     def tick(self) -> None:
         now = self._clock()

@@ -39,6 +39,9 @@ class Services:
         # What was imported lives as long as the process: the collector need not look at it again and again.
         gc.collect()
         gc.freeze()
+        # A running turn is a hundred objects, and a thousand of them are walked through in a tenth of a second, in
+        # which no token moves. By its own count the collector would do so several times a second.
+        gc.set_threshold(10_000, 20, 100)
 
     @property
     def busy(self) -> bool:
