@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -12,6 +14,7 @@ from chatapp.accounts.api_token import ApiTokens
 from chatapp.accounts.browser_session import BrowserSessions
 from chatapp.accounts.stream_token import StreamTokens
 from chatapp.config import Settings, load_settings
+from chatapp.own_stack import on_own_stack
 from chatapp.store.database import Database
 from chatapp.telemetry.log import configure_logging
 from chatapp.turns.answering import Answering
@@ -31,6 +34,9 @@ from chatapp.web.request_id import init_request_id
 from chatapp.web.security_headers import init_security_headers
 from chatapp.web.services import EXTENSION, Services
 from chatapp.web.session import RowSessions
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
 
 ROOT = Path(__file__).resolve().parents[1]
 BODY_LIMIT = 256 * 1024
@@ -92,6 +98,12 @@ def _init(app: Flask, settings: Settings) -> None:
         app.register_blueprint(module.blueprint)
     for command in COMMANDS:
         app.cli.add_command(command)
+    app.wsgi_app = _on_own_stack(app.wsgi_app)  # type: ignore[assignment, method-assign]
     hops = settings.trusted_proxies
     if hops:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+
+
+def _on_own_stack(application: WSGIApplication) -> WSGIApplication:
+    """Views may go deep; the greenlet of a connection then only has to hold what it streams."""
+    return lambda environ, start_response: on_own_stack(partial(application, environ, start_response))

@@ -69,6 +69,9 @@ def _forget_chatapp() -> None:
         del sys.modules[name]
 
 
+# Where each greenlet was started from is for debugging, and 2 KB of every stream.
+gevent.config.track_greenlet_tree = False
+
 settings = _settings()
 _forget_chatapp()
 

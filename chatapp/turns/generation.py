@@ -10,6 +10,7 @@ import gevent
 from gevent.hub import get_hub
 
 from chatapp.errors import UpstreamFailure
+from chatapp.own_stack import on_own_stack
 from chatapp.streaming.event import Event, Standing, spoken_by, token
 from chatapp.telemetry.log import logger
 from chatapp.turns.ending import Ending, failed, whole
@@ -152,7 +153,7 @@ class RunningGeneration:
         self.reading = True
         if self._asked is not None:
             raise Stopped
-        reply = self._reply = self._upstream.open(self.request, self._attempts)
+        reply = self._reply = on_own_stack(partial(self._upstream.open, self.request, self._attempts))
         reply.relay(partial(self._hear, say))
         return reply.finish_reason or "stop"
 

@@ -16,6 +16,7 @@ class ReadBody:
     """Does what `transport.Body` does, in the greenlet that waits."""
 
     def __init__(self, response: httpx2.Response) -> None:
+        self._response = response
         self._chunks = response.iter_bytes()
         self._read = 0  # since others had their turn
 
@@ -28,6 +29,10 @@ class ReadBody:
             self._take_turns(len(chunk))
             if not take(chunk):
                 return
+
+    def close(self) -> None:
+        """May be called at any time, from any greenlet, more than once."""
+        self._response.close()
 
     def _take_turns(self, size: int) -> None:
         """Upstream may be faster than we are, whether or not text comes of it: others get their turn."""

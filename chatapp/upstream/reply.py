@@ -26,12 +26,11 @@ class Reply:
     and goes on its way. If `finish_reason` is set by then, the answer had come whole but for its ending.
     """
 
-    __slots__ = ("_body", "_closed", "_decoder", "_ended", "_response", "_room", "retries")
+    __slots__ = ("_body", "_closed", "_decoder", "_ended", "_room", "retries")
 
     def __init__(self, response: httpx2.Response, *, retries: int, limit: int) -> None:
         """`limit` is in characters; an answer that runs past it is cut there and ends as `length`."""
         self.retries = retries
-        self._response = response
         self._body = _body(response)
         self._decoder = Decoder()
         self._room = limit
@@ -98,7 +97,7 @@ class Reply:
             if self._ended:
                 self._drain()
         finally:
-            self._response.close()
+            self._body.close()
 
     def _drain(self) -> None:
         # One timer for a whole answer; an ending that it cuts off costs the connection.
@@ -117,7 +116,7 @@ class Reply:
 
 
 def _body(response: httpx2.Response) -> Body | ReadBody:
-    """The body by the shortest way there is."""
+    """The body by the shortest way there is. The response itself is not kept: it and its request hold 6 KB."""
     body = response.extensions.get("body")
     encoding = response.headers.get("content-encoding", "identity").strip().lower()
     if isinstance(body, Body) and encoding in ("", "identity"):

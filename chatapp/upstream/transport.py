@@ -53,7 +53,8 @@ class StreamTransport(httpx2.BaseTransport):
             body.close()
             raise
         extensions = {"http_version": f"HTTP/{answer.version}".encode(), "body": body}
-        return httpx2.Response(answer.status, headers=answer.headers, stream=body, extensions=extensions)
+        headers, answer.headers = answer.headers, []  # which the answer need not hold as long as it streams
+        return httpx2.Response(answer.status, headers=headers, stream=body, extensions=extensions)
 
     def close(self) -> None:
         """Closes every connection; bodies that are being read end with a ReadError."""
