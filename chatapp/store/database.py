@@ -92,7 +92,10 @@ class Database:
             event.listen(engine, "begin", self._begin_sqlite)
             return engine
         arguments = {"connect_timeout": 5, "options": f"-c statement_timeout={self._statement_timeout_ms}"}
-        return create_engine(url, connect_args=arguments, pool_pre_ping=True, **options)
+        # The driver begins nothing by itself: BEGIN is ours, and tells whether a connection still lives.
+        engine = create_engine(url, connect_args={**arguments, "autocommit": True}, **options)
+        event.listen(engine, "begin", _begin_postgresql)
+        return engine
 
     def _prepare_sqlite(self, connection: Any, _record: object) -> None:
         for pragma in _SQLITE_PRAGMAS:
@@ -122,6 +125,7 @@ class Database:
     def read(self) -> Iterator[Connection]:
         """A transaction that only reads. Never keep it open while a stream waits."""
         with self._translated(), self.engine.connect() as connection:
+            connection.begin()
             yield connection
 
     @contextmanager
@@ -175,6 +179,17 @@ class Database:
         self._writing.dispose()
 
 
+def _begin_postgresql(connection: Connection) -> None:
+    """Begins, on another connection where this one was lost: nothing was said on it yet that could be said twice.
+    SQLAlchemy's `pool_pre_ping` would ask before each transaction whether its connection lives, and wait for that."""
+    try:
+        connection.exec_driver_sql("BEGIN")
+    except DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+        connection.exec_driver_sql("BEGIN")  # those that waited with it count as lost too
+
+
 @contextmanager
 def _translated_errors() -> Iterator[None]:
     try:
@@ -182,23 +197,11 @@ def _translated_errors() -> Iterator[None]:
     except (IntegrityError, DataError):
         raise  # the database is well, and says what is wrong with the values
     except ProgrammingError as error:
-        interruption = _interruption(error)
-        if interruption is not None:
-            raise interruption from None
         if getattr(error.orig, "sqlstate", None) in _NOT_UPGRADED:
             raise _unavailable(error) from error
         raise
     except (DBAPIError, PoolTimeout, SqliteError) as error:
         raise _unavailable(error) from error
-
-
-def _interruption(error: BaseException) -> BaseException | None:
-    """What ended a query in its midst, a kill or a timeout, when the driver's complaint about the state in which that
-    left the connection took its place: the check of a connection from the pool ends with such a complaint."""
-    cause: BaseException | None = error
-    while isinstance(cause, Exception):
-        cause = cause.__cause__ or cause.__context__
-    return cause
 
 
 def _unavailable(error: DBAPIError | PoolTimeout | SqliteError | gevent.Timeout) -> DatabaseUnavailable:
