@@ -34,3 +34,7 @@ def configure_logging() -> None:
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     logger.propagate = False
+    # No line of ours or the server's tells which line of code or which thread wrote it. Not to find it out saves 3 % of
+    # a short message: what threading knows of a greenlet is made when it is first asked for.
+    logging._srcfile = None
+    logging.logThreads = logging.logMultiprocessing = False

@@ -6,7 +6,7 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, exists, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from chatapp.errors import Conflict, NotFound
@@ -16,7 +16,8 @@ from chatapp.store.database import Database
 from chatapp.store.identifier import new_id
 from chatapp.streaming.position import new_log_id
 from chatapp.turns.new_turn import CommittedTurn, NewGeneration, NewTurn
-from chatapp.turns.prompt import branch, prompt
+from chatapp.turns.prompt import PromptMessage, branch, prompt
+from chatapp.turns.voice import Voice
 from chatapp.upstream.catalogue import Catalogue
 
 _TITLE_LENGTH = 80
@@ -44,10 +45,12 @@ class MessageIdReused(Conflict):
 _EARLIER = select(Turn.id, Turn.session_id, Turn.log_id, Turn.content_digest).where(
     Turn.user_id == bindparam("user_id"), Turn.client_message_id == bindparam("client_message_id")
 )
-_CONVERSATION = select(Conversation.user_id, Conversation.model).where(
-    Conversation.session_id == bindparam("session_id")
-)
-_RUNNING = select(Turn.id).where(Turn.session_id == bindparam("session_id"), Turn.status == "running")
+_CONVERSATION = select(
+    Conversation.session_id,
+    Conversation.user_id,
+    Conversation.model,
+    exists().where(Turn.session_id == Conversation.session_id, Turn.status == "running").label("is_running"),
+).where(Conversation.session_id == bindparam("session_id"))
 _NEWEST = (
     select(Message.id)
     .where(Message.session_id == bindparam("session_id"))
@@ -90,28 +93,19 @@ class TurnStart:
         with self.database.write() as connection:
             if earlier := _earlier(connection, new):
                 return earlier
-            session_id, model = _conversation(connection, new)
-            if connection.scalar(_RUNNING, {"session_id": session_id}):
-                raise TurnRunning
-            return self._insert(connection, new, session_id, model)
+            return self._insert(connection, new, _place(connection, new))
 
-    def _insert(
-        self, connection: Connection, new: NewTurn, session_id: str, model: str | None
-    ) -> CommittedTurn:
-        turn_id, log_id = self._add_turn(connection, new, session_id)
-        parent_id = connection.scalar(_NEWEST, {"session_id": session_id})
-        history = branch(connection, parent_id, self.history)
-        question = _message(turn_id, session_id, parent_id, "user", new.message)
-        connection.execute(_ADD_MESSAGE, question)
-        due = []
-        for voice in new.voices:
-            reply = _message(turn_id, session_id, question["id"], "assistant", "")
-            sent = prompt(voice, history, new.message)
-            chosen = new.model or voice.model or model or self.catalogue.default
-            due.append(NewGeneration(new_id(), reply["id"], voice, chosen, sent))
-            _add_reply(connection, due[-1], reply)
-        connection.execute(_TOUCH, {"row": session_id, "moment": now()})
-        return CommittedTurn(turn_id, session_id, log_id, tuple(due))
+    def _insert(self, connection: Connection, new: NewTurn, place: _Place) -> CommittedTurn:
+        turn_id, log_id = self._add_turn(connection, new, place.session_id)
+        parent_id, history = (None, []) if place.is_new else self._said(connection, place.session_id)
+        question = _question(turn_id, place, parent_id, new.message)
+        due = tuple(self._due(new, voice, place.model, history) for voice in new.voices)
+        # All rows of a table at once: a statement costs 0.05 ms, most of it before the database hears of it.
+        connection.execute(_ADD_GENERATION, [_generation(turn_id, each) for each in due])
+        connection.execute(_ADD_MESSAGE, [question, *(_reply(question, each) for each in due)])
+        if not place.is_new:
+            connection.execute(_TOUCH, {"row": place.session_id, "moment": now()})
+        return CommittedTurn(turn_id, place.session_id, log_id, due)
 
     def _add_turn(self, connection: Connection, new: NewTurn, session_id: str) -> tuple[str, str]:
         turn_id, log_id = new_id(), new_log_id()
@@ -129,6 +123,17 @@ class TurnStart:
         connection.execute(_ADD_TURN, turn)
         return turn_id, log_id
 
+    def _said(self, connection: Connection, session_id: str) -> tuple[str | None, list[PromptMessage]]:
+        """The newest message of the conversation, and what was said up to it."""
+        newest = connection.scalar(_NEWEST, {"session_id": session_id})
+        return newest, branch(connection, newest, self.history)
+
+    def _due(
+        self, new: NewTurn, voice: Voice, usual: str | None, history: list[PromptMessage]
+    ) -> NewGeneration:
+        model = new.model or voice.model or usual or self.catalogue.default
+        return NewGeneration(new_id(), new_id(), voice, model, prompt(voice, history, new.message))
+
 
 def _earlier(connection: Connection, new: NewTurn) -> CommittedTurn | None:
     """The turn that this client message id already started."""
@@ -143,14 +148,25 @@ def _earlier(connection: Connection, new: NewTurn) -> CommittedTurn | None:
     return CommittedTurn(turn.id, turn.session_id, turn.log_id, ())
 
 
-def _conversation(connection: Connection, new: NewTurn) -> tuple[str, str | None]:
-    """The name and model of the caller's conversation, which is made when nobody has one of that name."""
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """The conversation that a turn belongs to. One that is new has no messages, and nothing to look for in it."""
+
+    session_id: str
+    model: str | None
+    is_new: bool
+
+
+def _place(connection: Connection, new: NewTurn) -> _Place:
+    """The caller's conversation, which is made when nobody has one of that name. Raises TurnRunning."""
     if new.session_id is not None:
         found = connection.execute(_CONVERSATION, {"session_id": new.session_id}).one_or_none()
         if found is not None:
             if found.user_id != new.user_id:
                 raise NotFound
-            return new.session_id, found.model
+            if found.is_running:
+                raise TurnRunning
+            return _Place(found.session_id, found.model, is_new=False)
     made: dict[str, Any] = {
         "session_id": new.session_id or new_session_id(),
         "user_id": new.user_id,
@@ -159,30 +175,29 @@ def _conversation(connection: Connection, new: NewTurn) -> tuple[str, str | None
         "voices": [voice.key for voice in new.voices],
     }
     connection.execute(_ADD_CONVERSATION, made)
-    return made["session_id"], new.model
+    return _Place(made["session_id"], new.model, is_new=True)
 
 
-def _message(turn_id: str, session_id: str, parent_id: str | None, role: str, content: str) -> dict[str, Any]:
+def _question(turn_id: str, place: _Place, parent_id: str | None, content: str) -> dict[str, Any]:
     return {
         "id": new_id(),
         "turn_id": turn_id,
-        "session_id": session_id,
+        "session_id": place.session_id,
         "parent_id": parent_id,
-        "role": role,
+        "generation_id": None,
+        "role": "user",
         "content": content,
     }
 
 
-def _add_reply(connection: Connection, due: NewGeneration, reply: dict[str, Any]) -> None:
-    generation = {
-        "id": due.id,
-        "turn_id": reply["turn_id"],
-        "voice": due.voice.key,
-        "model": due.model,
-        "status": "streaming",
-    }
-    connection.execute(_ADD_GENERATION, generation)
-    connection.execute(_ADD_MESSAGE, {**reply, "generation_id": due.id})
+def _reply(question: dict[str, Any], due: NewGeneration) -> dict[str, Any]:
+    of_reply = {"id": due.message_id, "parent_id": question["id"], "generation_id": due.id}
+    return {**question, **of_reply, "role": "assistant", "content": ""}
+
+
+def _generation(turn_id: str, due: NewGeneration) -> dict[str, Any]:
+    of_reply = {"voice": due.voice.key, "model": due.model, "status": "streaming"}
+    return {"id": due.id, "turn_id": turn_id, **of_reply}
 
 
 def new_session_id() -> str:

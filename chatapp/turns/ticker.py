@@ -30,8 +30,8 @@ def every(period_s: float, work: Callable[[], None]) -> None:
 
 
 def end_all(tickers: Sequence[gevent.Greenlet[..., None]]) -> None:
-    """Ends them all, again where once is not enough: SQLAlchemy, killed while it asks a connection to PostgreSQL
-    whether it lives, raises an error of its own in place of the kill, and the clock would go on."""
+    """Ends them all, again where once is not enough: what is killed in the midst of a library can end with an error
+    of the library's in place of the kill, and the clock would go on."""
     patience_ends = time.monotonic() + _PATIENCE_S
     while (alive := [each for each in tickers if not each.dead]) and time.monotonic() < patience_ends:
         gevent.killall(alive, block=False)

@@ -29,6 +29,8 @@ CHARACTERS_PER_TOKEN = 32
 _LISTING_S = 10.0
 _OPENAI = "https://api.openai.com/v1"
 _SCENARIO = re.compile(r"[a-z_]{1,32}")
+_Events = openai.Stream[object]
+"""What the client would make of a stream; it is asked for the answer itself."""
 
 
 class _Model(msgspec.Struct):
@@ -85,24 +87,25 @@ class Upstream:
                 return self._reply(response, attempts)
 
     def _ask(self, request: UpstreamRequest, sent: dict[str, Any]) -> httpx2.Response:
-        create = cast(Any, self._client.chat.completions.with_raw_response.create)
+        body = {"model": request.model, "messages": request.messages, "stream": True, **sent}
         try:
-            answer = create(
-                model=request.model,
-                # The client would walk through each message to see whether a key needs another name; none does.
-                # As extra body they travel unchanged, which saves a tenth of what a short message costs.
-                messages=(),
-                extra_body={"messages": request.messages},
+            # What `chat.completions.create` comes down to. On the way there it would look up each of its
+            # parameters and their types for other names to send them by; ours have none. Saves an eighth of what a
+            # short message costs.
+            answer: object = self._client.post(
+                "/chat/completions",
+                content=msgspec.json.encode(body),
+                cast_to=httpx2.Response,
+                options={"headers": _scenario_header(request.scenario)},
                 stream=True,
-                extra_headers=_scenario_header(request.scenario),
-                **sent,
+                stream_cls=_Events,
             )
         except GreenletExit as stop:
             # Behind a proxy, a TLS handshake that is broken off leaves its socket to the frames of this very
             # traceback, and a greenlet keeps that for as long as somebody keeps the greenlet.
             traceback.clear_frames(stop.__traceback__)
             raise
-        return cast(httpx2.Response, answer.http_response)
+        return cast(httpx2.Response, answer)
 
     def _may_ask_again(
         self, request: UpstreamRequest, sent: dict[str, Any], error: openai.OpenAIError

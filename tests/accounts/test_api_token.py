@@ -125,6 +125,25 @@ def test_a_token_has_an_end_and_there_is_no_leeway(judge: Judge) -> None:
     assert judge.accepted("exp", ends) == []
 
 
+def test_a_token_that_was_found_sound_still_has_its_end(database: Database, person: Account) -> None:
+    clock = [time.time()]
+    tokens = ApiTokens(database, SECRET, clock=lambda: clock[0])
+    token = signed(claims_of(person, exp=int(clock[0]) + 60))
+    for _ in range(2):
+        assert whose(tokens, token) == person
+    clock[0] += 60
+    assert whose(tokens, token) is None
+
+
+def test_what_was_found_sound_says_nothing_of_another_token(tokens: ApiTokens, person: Account) -> None:
+    token = signed(claims_of(person))
+    assert whose(tokens, token) == person
+    body, _, signature = token.rpartition(".")
+    forged = "A" if signature[0] != "A" else "B"
+    for other in (f"{body}.", f"{body}.{forged}{signature[1:]}", token[:-1], token + "\ud800"):
+        assert whose(tokens, other) is None
+
+
 def test_a_token_of_the_future_is_worthless(judge: Judge) -> None:
     moments = [int(time.time()) + more for more in (60, 10**30, 10**400)]
     assert judge.accepted("nbf", moments) == judge.accepted("iat", moments) == []

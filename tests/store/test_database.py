@@ -103,6 +103,24 @@ def test_a_lost_connection_is_replaced(postgresql_url: str) -> None:
     other.close()
 
 
+@pytest.mark.parametrize("way", ["read", "write"])
+def test_all_connections_that_were_lost_are_replaced(postgresql_url: str, way: str) -> None:
+    """As after a restart of the server: each next transaction goes through, and none is refused for finding out."""
+    database, other = Database(postgresql_url, pool_size=3), Database(postgresql_url)
+    pid = text("SELECT pg_backend_pid()")
+    with ExitStack() as stack:
+        opened = [stack.enter_context(database.read()) for _ in range(3)]
+        pids = [connection.scalar(pid) for connection in opened]
+    with other.write() as connection:
+        for each in pids:
+            connection.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": each})
+    with ExitStack() as stack:
+        fresh = [stack.enter_context(getattr(database, way)()) for _ in range(3)]
+        assert not {connection.scalar(pid) for connection in fresh}.intersection(pids)
+    database.close()
+    other.close()
+
+
 def test_every_connection_has_the_statement_timeout(postgresql_url: str) -> None:
     database = Database(postgresql_url, pool_size=3)
     with ExitStack() as stack:
