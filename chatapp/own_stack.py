@@ -13,8 +13,8 @@ Done = TypeVar("Done")
 def on_own_stack(work: Callable[[], Done]) -> Done:
     """What `work` returns, or raises. Whatever is thrown into the calling greenlet meanwhile is thrown into the work.
 
-    A greenlet keeps the memory of the deepest call it ever made: 16 KB where Flask or the OpenAI client had been at
-    work. Where it waits for long afterwards, as a stream does, the deep part is better done aside.
+    A greenlet keeps the memory of the deepest call it ever made: 16 KB where Flask had been at work. Where it waits
+    for long afterwards, as a stream does, the deep part is better done aside.
     """
     aside = greenlet(work)
     try:

@@ -24,6 +24,12 @@ class Event(Struct, frozen=True, gc=False):
         return {"text": self.told} if isinstance(self.told, str) else self.told
 
 
+def event_of(name: str, data: Mapping[str, Any]) -> Event:
+    """The event of that name which tells `data`."""
+    text = data.get("text")
+    return Event(name, text if name == "token" and len(data) == 1 and isinstance(text, str) else data)
+
+
 class Standing(TypedDict):
     """How one generation stands: what a snapshot tells of it."""
 

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from redis import RedisError
 
-from chatapp.streaming.event import Event
+from chatapp.streaming.event import Event, event_of
 
 LOG_LIFE_S = 3600
 """Seconds that a log lives after it was last written to; it is renewed while its turn runs."""
@@ -28,7 +28,7 @@ INBOX_LIFE_S = 60
 INBOX_LENGTH = 16
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(list[tuple[str, dict[str, Any] | str]]).decode
+_decode = msgspec.msgpack.Decoder(list[tuple[str, dict[str, Any]]]).decode
 
 
 def log_key(log_id: str) -> str:
@@ -41,12 +41,12 @@ def inbox_key(owner_id: str) -> str:
 
 
 def encoded(events: Sequence[Event]) -> bytes:
-    return _encode([(event.name, event.told) for event in events])
+    return _encode([(event.name, event.data) for event in events])
 
 
 def decoded(payload: bytes) -> list[Event]:
     """The events of an entry. Raises ValueError when it is none of ours."""
-    return [Event(name, told) for name, told in _decode(payload)]
+    return [event_of(name, data) for name, data in _decode(payload)]
 
 
 def number_of(entry_id: bytes) -> int:

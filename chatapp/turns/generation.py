@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from functools import partial
 
 import gevent
 from gevent.hub import get_hub
 
 from chatapp.errors import UpstreamFailure
-from chatapp.own_stack import on_own_stack
 from chatapp.streaming.event import Event, Standing, spoken_by, token
 from chatapp.telemetry.log import logger
 from chatapp.turns.ending import Ending, failed, whole
@@ -36,9 +34,11 @@ class RunningGeneration:
     __slots__ = (
         "_alone",
         "_asked",
+        "_asking",
         "_attempts",
-        "_greenlet",
+        "_ended",
         "_reply",
+        "_say",
         "_upstream",
         "ending",
         "first_token_at",
@@ -80,11 +80,14 @@ class RunningGeneration:
         self._upstream = upstream
         self._reply: Reply | None = None
         self._asked: Ending | None = None
-        self._greenlet: gevent.Greenlet[..., None] | None = None
+        self._asking: gevent.Greenlet[..., None] | None = None
+        self._say: Callable[[Event], None]
+        self._ended: Callable[[RunningGeneration], None]
 
     def start(self, say: Callable[[Event], None], ended: Callable[[RunningGeneration], None]) -> None:
-        """Runs in a greenlet of its own, which is entered after the caller has waited for something."""
-        self._greenlet = gevent.spawn(self._run, say, ended)
+        """Asks upstream in a greenlet, which is entered after the caller has waited for something."""
+        self._say, self._ended = say, ended
+        self._asking = gevent.spawn(self._ask)
 
     def stop(self, ending: Ending) -> None:
         """Asks to end so. From any greenlet, at any time: before the start, twice, and after the end too."""
@@ -124,52 +127,61 @@ class RunningGeneration:
         assert self._reply is not None and self._reply.finish_reason is not None
         return whole(self._reply.finish_reason)
 
-    def _run(self, say: Callable[[Event], None], ended: Callable[[RunningGeneration], None]) -> None:
+    def _ask(self) -> None:
+        """The greenlet ends when the answer begins: from then on the event loop calls `_hear`."""
         self.started_at = self.heard_at = time.monotonic()
-        try:
-            self.ending = self._relay(say)
-            if self.ending.status != "complete":
-                self._close()
-            ended(self)
-        finally:
-            self._close()
-
-    def _relay(self, say: Callable[[Event], None]) -> Ending:
-        try:
-            return whole(self._read(say))
-        except Stopped:
-            assert self._asked is not None
-            return self._asked
-        except UpstreamFailure as failure:
-            return failed(failure, some_text=bool(self.parts))
-        except Exception:  # noqa: BLE001 - whatever is wrong with our own code, a reply has an end
-            logger.exception("Generation failed", extra={"generation_id": self.id})
-            return failed(SERVER_ERROR.failure(), some_text=bool(self.parts))
-        finally:
-            self.reading = False
-
-    def _read(self, say: Callable[[Event], None]) -> str:
-        """Appends what arrives; upstream's finish reason."""
         self.reading = True
-        if self._asked is not None:
-            raise Stopped
-        reply = self._reply = on_own_stack(partial(self._upstream.open, self.request, self._attempts))
-        reply.relay(partial(self._hear, say))
-        return reply.finish_reason or "stop"
+        try:
+            if self._asked is not None:
+                raise Stopped
+            self._reply = self._upstream.open(self.request, self._attempts)
+        except (Stopped, Exception) as error:  # noqa: BLE001 - whatever is wrong, a reply has an end
+            self._over(error)
+        else:
+            self._asking = None
+            self._reply.follow(self._hear, self._over)
 
-    def _hear(self, say: Callable[[Event], None], text: str) -> None:
-        """Runs in the hub for every piece of text."""
+    def _hear(self, text: str) -> None:
+        """Runs in the event loop for every piece of text."""
         self.heard_at = time.monotonic()
         if self.first_token_at is None:
             self.first_token_at = self.heard_at
         self.parts.append(text)
-        say(self.tagged(token(text)))
+        self._say(self.tagged(token(text)))
 
     def _interrupt(self) -> None:
-        # Runs in the hub: the greenlet is waiting for upstream, or it is past that and must not be disturbed.
-        if self.reading and self._greenlet is not None:
+        """Runs in the event loop. Who asks is thrown out of it once: past that it must not be disturbed."""
+        if self.reading and self._asking is not None:
             self.reading = False
-            self._greenlet.throw(Stopped)
+            self._asking.throw(Stopped)
+        elif self.reading:
+            self._over(Stopped())
+
+    def _over(self, error: BaseException | None) -> None:
+        """There is nothing more to hear. What is left to do may wait, and has a greenlet again."""
+        self.reading = False
+        if self.ending is None:
+            self.ending = self._ending_after(error)
+            gevent.spawn(self._finish)
+
+    def _ending_after(self, error: BaseException | None) -> Ending:
+        if error is None and self._reply is not None:
+            return whole(self._reply.finish_reason or "stop")
+        if isinstance(error, Stopped) and self._asked is not None:
+            return self._asked
+        if isinstance(error, UpstreamFailure):
+            return failed(error, some_text=bool(self.parts))
+        logger.error("Generation failed", exc_info=error, extra={"generation_id": self.id})
+        return failed(SERVER_ERROR.failure(), some_text=bool(self.parts))
+
+    def _finish(self) -> None:
+        assert self.ending is not None
+        try:
+            if self.ending.status != "complete":
+                self._close()
+            self._ended(self)
+        finally:
+            self._close()
 
     def _close(self) -> None:
         if self._reply is not None:

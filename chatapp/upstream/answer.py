@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import httptools
 import httpx2
 
-from chatapp.upstream.connection import Connection
+from chatapp.upstream.connection import Connection, Over, Take
 
 EMPTY_BYTES = 64 * 1024
 """So much without a byte of the body is an attack or a fault: a head without end, or trailers."""
@@ -72,15 +70,22 @@ class Answer:
             self._receive()
         return self._handed_out()
 
-    def relay(self, take: Callable[[bytes], bool]) -> None:
-        """Calls `take` with each that `read` would give, in the event loop, until it wants no more or they end.
-        Raises what `take` raises, too."""
-        wanted = not self._body or take(self._handed_out())
-        if wanted and not self._complete:
-            self._refuse_faults()
-            self._connection.relay(lambda data: self._pass_on(data, take))
+    def follow(self, take: Take, over: Over) -> None:
+        """Calls `take` with each that `read` would give until it wants no more or they end, then `over`. Both are
+        called in the event loop, if not at once."""
+        try:
+            wanted = (not self._body or take(self._handed_out())) and not self._complete
+            if wanted:
+                self._refuse_faults()
+        except Exception as error:  # noqa: BLE001 - an error takes the same way whenever it comes
+            over(error)
+        else:
+            if wanted:
+                self._connection.follow(lambda data: self._pass_on(data, take), over)
+            else:
+                over(None)
 
-    def _pass_on(self, data: bytes, take: Callable[[bytes], bool]) -> bool:
+    def _pass_on(self, data: bytes, take: Take) -> bool:
         """Whether more is wanted."""
         self._take_in(data)
         if self._body and not take(self._handed_out()):

@@ -10,11 +10,15 @@ import socket
 import ssl
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import httpx2
-from gevent import getcurrent
 from gevent.hub import get_hub
-from greenlet import greenlet
+
+Take = Callable[[bytes], bool]
+"""Is given bytes; says whether more are wanted."""
+Over = Callable[[Exception | None], None]
+"""Is told that no more will come, and why; None where all has come that was wanted."""
 
 _READ_BYTES = 64 * 1024
 _READABLE = 1
@@ -74,19 +78,13 @@ class Connection:
                 raise httpx2.ReadError(str(error)) from error
         raise httpx2.ReadError("the connection was closed")
 
-    def relay(self, take: Callable[[bytes], bool]) -> None:
-        """Calls `take` with what arrives, in the event loop, until it wants no more; the calling greenlet waits for
-        that. Raises ReadError, and what `take` raises."""
+    def follow(self, take: Take, over: Over) -> None:
+        """Calls `take` with what arrives until it wants no more, then `over`, once: with ReadError, with what `take`
+        raised, or with None. Both are called in the event loop, where nothing may wait."""
         if self._closed:
-            raise httpx2.ReadError("the connection was closed")
-        self._readable.start(_Relay(getcurrent(), self._read, take).readable)
-        try:
-            self._hub.switch()
-        except httpx2.ReadError:
-            self.sound = False
-            raise
-        finally:
-            self._readable.stop()
+            over(httpx2.ReadError("the connection was closed"))
+        else:
+            self._readable.start(_Following(self._readable, self._read, take, over).readable)
 
     def is_quiet(self) -> bool:
         """Whether nothing has arrived that nobody asked for; the end is something, a TLS ticket is not."""
@@ -109,20 +107,16 @@ class Connection:
         self._hub.cancel_waits_close_and_then((self._readable,), lost, self._socket.close)
 
 
-class _Relay:
-    """Passes on what arrives while a greenlet waits.
+class _Following:
+    """Passes on what arrives. No greenlet waits meanwhile, and none is entered for a token."""
 
-    Entering that greenlet for every token would cost more than all that is done with the token.
-    """
+    __slots__ = ("_over", "_read", "_take", "_watcher")
 
-    __slots__ = ("_read", "_take", "_waiting")
-
-    def __init__(
-        self, waiting: greenlet, read: Callable[[int], bytes], take: Callable[[bytes], bool]
-    ) -> None:
-        self._waiting = waiting
+    def __init__(self, watcher: Any, read: Callable[[int], bytes], take: Take, over: Over) -> None:
+        self._watcher = watcher
         self._read = read
         self._take = take
+        self._over = over
 
     def readable(self) -> None:
         """Runs in the event loop."""
@@ -134,12 +128,14 @@ class _Relay:
         except OSError as error:
             lost = httpx2.ReadError(str(error))
             lost.__cause__ = error
-            self._waiting.throw(lost)
-        except BaseException as error:  # noqa: BLE001 - it is for who waits, and not for the event loop
-            self._waiting.throw(error)
+            self.throw(lost)
+        except Exception as error:  # noqa: BLE001 - it is for who follows, and not for the event loop
+            self.throw(error)
         else:
-            self._waiting.switch()
+            self.throw(None)
 
-    def throw(self, error: BaseException) -> None:
-        """What gevent calls when the connection is closed meanwhile."""
-        self._waiting.throw(error)
+    def throw(self, error: Exception | None) -> None:
+        """The end; called so by gevent when the connection is closed meanwhile."""
+        if self._watcher.active:
+            self._watcher.stop()
+        self._over(error)

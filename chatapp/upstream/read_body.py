@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import gevent
 import httpx2
+
+from chatapp.upstream.connection import Over, Take
 
 _TURN_BYTES = 32 * 1024
 _CHUNK_COST = 512
@@ -13,25 +15,36 @@ _CHUNK_COST = 512
 
 
 class ReadBody:
-    """Does what `transport.Body` does, in the greenlet that waits."""
+    """Does what `transport.Body` does, in a greenlet of its own."""
 
     def __init__(self, response: httpx2.Response) -> None:
         self._response = response
         self._chunks = response.iter_bytes()
+        self._reading: gevent.Greenlet[..., None] | None = None
         self._read = 0  # since others had their turn
 
     def __iter__(self) -> Iterator[bytes]:
         return self._chunks
 
-    def relay(self, take: Callable[[bytes], bool]) -> None:
-        """Calls `take` with the bytes as they arrive until it wants no more or they end."""
-        for chunk in self._chunks:
-            self._take_turns(len(chunk))
-            if not take(chunk):
-                return
+    def follow(self, take: Take, over: Over) -> None:
+        """Calls `take` with the bytes as they arrive until it wants no more or they end, then `over`."""
+        self._reading = gevent.spawn(self._follow, take, over)
+
+    def _follow(self, take: Take, over: Over) -> None:
+        try:
+            for chunk in self._chunks:
+                self._take_turns(len(chunk))
+                if not take(chunk):
+                    break
+        except Exception as error:  # noqa: BLE001 - it is for who follows
+            over(error)
+        else:
+            over(None)
 
     def close(self) -> None:
-        """May be called at any time, from any greenlet, more than once."""
+        """May be called at any time, from any greenlet, more than once. Ends the reading without a word."""
+        if self._reading is not None and self._reading is not gevent.getcurrent():
+            self._reading.kill(block=False)
         self._response.close()
 
     def _take_turns(self, size: int) -> None:

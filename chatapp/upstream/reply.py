@@ -7,6 +7,7 @@ from collections.abc import Callable
 import gevent
 import httpx2
 
+from chatapp.upstream.connection import Over
 from chatapp.upstream.decoder import Decoder
 from chatapp.upstream.failures import UPSTREAM_INTERRUPTED
 from chatapp.upstream.read_body import ReadBody
@@ -22,8 +23,7 @@ _DRAIN_BYTES = 64 * 1024
 class Reply:
     """Tells an answer's text as it arrives; `close` it whatever happened.
 
-    Whatever is thrown into the greenlet that waits in `relay` (a cancel, the end of patience) closes the connection
-    and goes on its way. If `finish_reason` is set by then, the answer had come whole but for its ending.
+    If `finish_reason` is set when it is closed before its end, it had come whole but for its ending.
     """
 
     __slots__ = ("_body", "_closed", "_decoder", "_ended", "_room", "retries")
@@ -46,31 +46,31 @@ class Reply:
     def usage(self) -> Usage | None:
         return self._decoder.usage
 
-    def relay(self, say: Callable[[str], None]) -> None:
-        """Calls `say` with text that arrived together, never empty, until the answer ends.
+    def follow(self, say: Callable[[str], None], over: Over) -> None:
+        """Calls `say` with text that arrived together, never empty, until the answer ends or is closed; then `over`,
+        once: with an UpstreamFailure, with what `say` raised, or with None. Nothing in either may wait."""
+        self._body.follow(lambda chunk: self._take(chunk, say), lambda error: over(self._outcome(error, say)))
 
-        `say` is called in the event loop, where nothing may wait. Raises UpstreamFailure after all that came.
-        """
+    def _outcome(self, error: Exception | None, say: Callable[[str], None]) -> Exception | None:
+        """What became of the answer; unless it is whole, nothing is left to read of it."""
         try:
-            self._relay(say)
-        except BaseException:
+            self._come_to_an_end(error, say)
+        except Exception as outcome:  # noqa: BLE001 - there is nobody else to hear of it
             self.close()
-            raise
+            return outcome
+        return None
 
-    def _relay(self, say: Callable[[str], None]) -> None:
-        decoder = self._decoder
-        try:
-            self._body.relay(lambda chunk: self._take(chunk, say))
-        except httpx2.HTTPError as error:
-            lost = type(error).__name__
-        else:
-            lost = "ended without a finish"
-        if text := self._within_limit(decoder.end()):
+    def _come_to_an_end(self, error: Exception | None, say: Callable[[str], None]) -> None:
+        if error is not None and not isinstance(error, httpx2.HTTPError):
+            raise error
+        if text := self._within_limit(self._decoder.end()):
             say(text)
-        if decoder.error:
-            raise decoder.error
+        if self._decoder.error:
+            raise self._decoder.error
         if self.finish_reason is None:
-            raise UPSTREAM_INTERRUPTED.failure(detail=lost)
+            raise UPSTREAM_INTERRUPTED.failure(
+                detail=type(error).__name__ if error else "ended without a finish"
+            )
         self._ended = self._room >= 0
 
     def _take(self, chunk: bytes, say: Callable[[str], None]) -> bool:

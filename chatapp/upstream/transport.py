@@ -7,14 +7,14 @@ does, is told in docs/decisions/0029-a-transport-of-our-own.md.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
 
 import httpx2
 
 from chatapp.upstream.answer import Answer
-from chatapp.upstream.connection import Connection
+from chatapp.upstream.connection import Connection, Over, Take
 from chatapp.upstream.connector import Connector
 from chatapp.upstream.origin import Origin
 from chatapp.upstream.pool import Pool
@@ -92,10 +92,10 @@ class Body(httpx2.SyncByteStream):
         """Raises ReadError and RemoteProtocolError, after all that came before; whoever reads has to `close`."""
         return iter(self._answer.read, b"")
 
-    def relay(self, take: Callable[[bytes], bool]) -> None:
-        """Calls `take` with the bytes as they arrive, in the event loop, where nothing may wait, until it wants no
-        more or they end. Raises as iterating does, and what `take` raises."""
-        self._answer.relay(take)
+    def follow(self, take: Take, over: Over) -> None:
+        """Calls `take` with the bytes as they arrive until it wants no more or they end, then `over` with what
+        iterating would raise, with what `take` raised, or with None. Nothing in either may wait."""
+        self._answer.follow(take, over)
 
     def close(self) -> None:
         """May be called at any time, from any greenlet, more than once."""

@@ -27,9 +27,10 @@ class InstantReply:
         self._texts = texts
         self.closed = 0
 
-    def relay(self, say: Callable[[str], None]) -> None:
+    def follow(self, say: Callable[[str], None], over: Callable[[Exception | None], None]) -> None:
         for _ in range(self._texts):
             say("x")
+        over(None)
 
     def close(self) -> None:
         self.closed += 1

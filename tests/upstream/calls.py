@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import gevent
 import pytest
+from gevent.event import AsyncResult
 
 from chatapp.config import Settings
 from chatapp.errors import UpstreamFailure
@@ -51,8 +52,17 @@ def text(reply: Reply) -> str:
 def texts(reply: Reply) -> list[str]:
     """What it still tells, as it was told."""
     told: list[str] = []
-    reply.relay(told.append)
+    follow(reply, told.append)
     return told
+
+
+def follow(reply: Reply, say: Callable[[str], None]) -> None:
+    """Waits for its end. Raises what ended it."""
+    over: AsyncResult[Exception | None] = AsyncResult()
+    reply.follow(say, over.set)
+    outcome = over.get()
+    if outcome is not None:
+        raise outcome
 
 
 def failure(call: Callable[[], object]) -> UpstreamFailure:

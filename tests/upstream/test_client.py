@@ -26,7 +26,7 @@ from tests.scripted_upstream import (
     refuse,
     respond,
 )
-from tests.upstream.calls import KEY, REQUEST, Stop, failure, read, stop, text, until, upstream_at
+from tests.upstream.calls import KEY, REQUEST, Stop, failure, follow, read, stop, text, until, upstream_at
 
 
 def test_an_answer_and_what_was_asked_for_it() -> None:
@@ -298,5 +298,5 @@ def test_closing_ends_open_answers() -> None:
             upstream.close()
 
         gevent.spawn(close_upstream)
-        assert failure(lambda: reply.relay(told.append)).error_code == "UPSTREAM_INTERRUPTED"
+        assert failure(lambda: follow(reply, told.append)).error_code == "UPSTREAM_INTERRUPTED"
         assert told == ["a"]

@@ -28,7 +28,7 @@ from tests.scripted_upstream import (
     event,
     usage,
 )
-from tests.upstream.calls import REQUEST, read, text, texts, until, upstream_at
+from tests.upstream.calls import REQUEST, follow, read, text, texts, until, upstream_at
 
 
 def test_twenty_answers_one_after_another_use_one_connection() -> None:
@@ -108,7 +108,7 @@ def test_text_comes_as_it_arrives() -> None:
     with ScriptedUpstream(script) as server, upstream_at(server) as upstream:
         reply = upstream.open(REQUEST)
         told: list[str] = []
-        reading = gevent.spawn(reply.relay, told.append)
+        reading = gevent.spawn(follow, reply, told.append)
         for number, step in enumerate(steps):
             # The server sends the next delta only after the last one was told here.
             step.set()
@@ -136,7 +136,7 @@ def test_what_arrived_before_a_failure_is_kept(steps: Script, code: str) -> None
         reply = upstream.open(REQUEST)
         told: list[str] = []
         with pytest.raises(UpstreamFailure) as caught:
-            reply.relay(told.append)
+            follow(reply, told.append)
         assert (told, caught.value.error_code, reply.finish_reason) == (["ab"], code, None)
 
 
@@ -206,16 +206,16 @@ def test_what_its_hearer_raises_hangs_up_and_goes_on_its_way() -> None:
     script: Script = [STREAM_HEAD, chunk(delta("a")), End.HANG]
     with ScriptedUpstream(script) as server, upstream_at(server) as upstream:
         with pytest.raises(ZeroDivisionError):
-            upstream.open(REQUEST).relay(refuse)
+            follow(upstream.open(REQUEST), refuse)
         assert server.requests[0].hung_up.wait(1)
 
 
-def test_closing_from_another_greenlet_ends_the_relay() -> None:
+def test_closing_from_another_greenlet_ends_it() -> None:
     script: Script = [STREAM_HEAD, chunk(delta("a")), End.HANG]
     with ScriptedUpstream(script) as server, upstream_at(server) as upstream:
         reply = upstream.open(REQUEST)
         told: list[str] = []
-        reader = gevent.spawn(reply.relay, told.append)
+        reader = gevent.spawn(follow, reply, told.append)
         until(lambda: told)
         reply.close()
         assert server.requests[0].hung_up.wait(1)

@@ -93,9 +93,9 @@ def test_a_hang_up_while_an_answer_runs_is_noticed_at_the_next_token() -> None:
     upstream = Upstream(Settings(), base_url=server.base_url, api_key="anything")
     reply = upstream.open(REQUEST)
     told: list[str] = []
-    reading = gevent.spawn(reply.relay, told.append)
+    reply.follow(told.append, lambda _: None)
     until(lambda: told)
-    reading.kill(Stop)
+    reply.close()
     assert ended(server, aborted=1)
     upstream.close()
     server.stop()
