@@ -52,6 +52,7 @@ class Settings(BaseModel):
     trusted_proxies: int = Field(0, alias="CHATAPP_TRUSTED_PROXIES", ge=0, le=10)
     body_s: Seconds = Field(120, alias="CHATAPP_BODY_S")
     drain_s: Seconds = Field(600, alias="CHATAPP_DRAIN_S")
+    direct_reads: bool = Field(True, alias="CHATAPP_DIRECT_READS")
     direct_writes: bool = Field(True, alias="CHATAPP_DIRECT_WRITES")
 
     openai_api_key: SecretStr | None = Field(None, alias="OPENAI_API_KEY")

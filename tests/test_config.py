@@ -26,6 +26,7 @@ GOOD: list[tuple[str, str, str, object]] = [
     ("CHATAPP_TRUSTED_PROXIES", "1", "trusted_proxies", 1),
     ("CHATAPP_BODY_S", "90", "body_s", 90.0),
     ("CHATAPP_DRAIN_S", "12.5", "drain_s", 12.5),
+    ("CHATAPP_DIRECT_READS", "0", "direct_reads", False),
     ("CHATAPP_DIRECT_WRITES", "0", "direct_writes", False),
     ("OPENAI_API_KEY", "sk-x", "openai_api_key", SecretStr("sk-x")),
     ("OPENAI_BASE_URL", "http://127.0.0.1:8001/v1", "openai_base_url", "http://127.0.0.1:8001/v1"),

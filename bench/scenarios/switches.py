@@ -33,8 +33,13 @@ class Switch:
 
 
 AS_IT_IS = Switch("as it is")
-SWITCHES: tuple[Switch, ...] = ()
-"""What is compared with chatapp as it is. Add to it, for example: Switch("no log in Redis", {"REDIS_URL": ""})."""
+_READS, _WRITES = {"CHATAPP_DIRECT_READS": "0"}, {"CHATAPP_DIRECT_WRITES": "0"}
+SWITCHES = (
+    Switch("writes by the server", _WRITES),
+    Switch("reads by the client's own transport", _READS),
+    Switch("both", _READS | _WRITES),
+)
+"""What is compared with chatapp as it is."""
 
 FULL = (
     Load("one stream flat out", streams=1, at_once=1, tokens=30_000),

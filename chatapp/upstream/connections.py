@@ -46,11 +46,11 @@ def http_client(settings: Settings, base_url: str, *, trust_env: bool, pool_s: f
     """
     size = settings.connections + _SPARE_CONNECTIONS
     kept = min(size, _KEPT_ALIVE)
-    behind_proxy = trust_env and _is_behind_proxy(base_url)
+    direct = settings.direct_reads and not (trust_env and _is_behind_proxy(base_url))
     try:
         return openai.DefaultHttpx2Client(
             # A proxy is spoken to by the client's stock transport.
-            transport=None if behind_proxy else _transport(base_url, Pool(size, kept, _KEEPALIVE_S)),
+            transport=_transport(base_url, Pool(size, kept, _KEEPALIVE_S)) if direct else None,
             limits=httpx2.Limits(
                 max_connections=size,
                 max_keepalive_connections=kept,

@@ -221,3 +221,30 @@ def test_closing_from_another_greenlet_ends_it() -> None:
         assert server.requests[0].hung_up.wait(1)
         reader.join(1)
         assert isinstance(reader.exception, UpstreamFailure)
+
+
+@pytest.mark.parametrize("direct", [True, False])
+def test_an_answer_is_the_same_whoever_reads_it(direct: bool) -> None:
+    script: Script = [
+        STREAM_HEAD,
+        chunk(delta("a")),
+        0.01,
+        chunk(delta("b") + delta("", "stop") + DONE),
+        LAST_CHUNK,
+    ]
+    with ScriptedUpstream(script) as server, upstream_at(server, direct_reads=direct) as upstream:
+        reply = upstream.open(REQUEST)
+        assert ("".join(texts(reply)), reply.finish_reason) == ("ab", "stop")
+        reply.close()
+
+
+@pytest.mark.parametrize("direct", [True, False])
+def test_closing_in_mid_answer_hangs_up_whoever_reads_it(direct: bool) -> None:
+    script: Script = [STREAM_HEAD, chunk(delta("a")), End.HANG]
+    with ScriptedUpstream(script) as server, upstream_at(server, direct_reads=direct) as upstream:
+        told: list[str] = []
+        reply = upstream.open(REQUEST)
+        reply.follow(told.append, lambda _: None)
+        until(lambda: told)
+        reply.close()
+        assert server.requests[0].hung_up.wait(1)
