@@ -33,6 +33,7 @@ class Subscriber:
         "_snapshot",
         "_waiter",
         "_written_at",
+        "wake",
     )
 
     listens: ClassVar[bool] = True
@@ -53,6 +54,8 @@ class Subscriber:
         self._seq = _start(log, position)
         self._encoding = log.encoding(dialect, self._seq)
         self._waiter = waiter or ThreadWaiter()
+        self.wake = self._waiter.wake
+        """Called when the log has grown."""
         self._clock = clock
         self._written_at = clock()
         self._beat_due = False
@@ -128,10 +131,6 @@ class Subscriber:
         self._beat_due = False
         self._written_at = self._clock()
         return self._dialect.heartbeat(time.time_ns() // 1_000_000)
-
-    def wake(self) -> None:
-        """The log has grown."""
-        self._waiter.wake()
 
     def hang_up(self) -> None:
         """The connection has gone: `frames` ends without another write."""

@@ -182,6 +182,7 @@ class RunningGeneration:
             self._ended(self)
         finally:
             self._close()
+            del self._say, self._ended  # they hold the turn, which holds this
 
     def _close(self) -> None:
         if self._reply is not None:

@@ -74,7 +74,7 @@ class Decoder:
             if name in _PLAIN_NAMES and not cut and data.strip():
                 self._fail("an event is not a JSON object", texts)
             return
-        if event.failed or name == b"error":
+        if event.error or event.object == "error" or name == b"error":  # all of these are in use
             self._fail("an error came in mid-stream", texts)
             return
         self._read(event, ragged, texts)

@@ -42,11 +42,6 @@ class Event(msgspec.Struct, gc=False):
     error: Any = None
     object: str | None = None
 
-    @property
-    def failed(self) -> bool:
-        """Whether this is an error that came in place of an answer, in either of the shapes in use."""
-        return bool(self.error) or self.object == "error"
-
 
 _decoder = msgspec.json.Decoder(Event)
 

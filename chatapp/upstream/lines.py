@@ -56,11 +56,12 @@ class EventSplitter:
     def _whole(self, chunk: bytes) -> bytes | None:
         """The data of a chunk that is one event as almost all are, and nothing else: "data: …" between two events.
         Saves 1 µs a token: none of its lines is looked at by itself."""
-        if chunk.startswith(b"data: ") and chunk.endswith(b"\n\n") and chunk.count(b"\n") == 2:
-            at_rest = not (self._rest or self._data or self._name or self._after_cr or self._at_start)
-            if at_rest and b"\r" not in chunk and len(chunk) <= EVENT_BYTES:
-                return chunk[6:-2]
-        return None
+        end = len(chunk) - 2
+        if chunk.find(b"\n") != end or not chunk.startswith(b"data: ") or not chunk.endswith(b"\n"):
+            return None
+        if self._rest or self._data or self._name or self._after_cr or self._at_start:
+            return None
+        return None if b"\r" in chunk or end > EVENT_BYTES else chunk[6:end]
 
     def _with_line_feeds(self, chunk: bytes) -> bytes:
         """`chunk` with every line end as LF; a CR ends its line at once, and an LF after it is dropped."""

@@ -26,7 +26,7 @@ class Reply:
     If `finish_reason` is set when it is closed before its end, it had come whole but for its ending.
     """
 
-    __slots__ = ("_body", "_closed", "_decoder", "_ended", "_room", "retries")
+    __slots__ = ("_body", "_closed", "_decoder", "_ended", "_over", "_room", "_say", "retries")
 
     def __init__(self, response: httpx2.Response, *, retries: int, limit: int) -> None:
         """`limit` is in characters; an answer that runs past it is cut there and ends as `length`."""
@@ -36,6 +36,8 @@ class Reply:
         self._room = limit
         self._ended = False  # whole, so that only an ending is left to read
         self._closed = False
+        self._say: Callable[[str], None]
+        self._over: Over
 
     @property
     def finish_reason(self) -> str | None:
@@ -49,22 +51,40 @@ class Reply:
     def follow(self, say: Callable[[str], None], over: Over) -> None:
         """Calls `say` with text that arrived together, never empty, until the answer ends or is closed; then `over`,
         once: with an UpstreamFailure, with what `say` raised, or with None. Nothing in either may wait."""
-        self._body.follow(lambda chunk: self._take(chunk, say), lambda error: over(self._outcome(error, say)))
+        self._say, self._over = say, over
+        self._body.follow(self._take, self._end)
 
-    def _outcome(self, error: Exception | None, say: Callable[[str], None]) -> Exception | None:
-        """What became of the answer; unless it is whole, nothing is left to read of it."""
+    def _take(self, chunk: bytes) -> bool:
+        """Whether more is wanted."""
+        decoder = self._decoder
+        if text := self._within_limit(decoder.feed(chunk)):
+            self._say(text)
+        return not decoder.has_all and self._room >= 0
+
+    def _within_limit(self, text: str) -> str:
+        self._room -= len(text)
+        return text if self._room >= 0 else text[: self._room]
+
+    def _end(self, error: Exception | None) -> None:
+        """Unless the answer is whole, nothing is left to read of it."""
+        outcome: Exception | None = None
         try:
-            self._come_to_an_end(error, say)
-        except Exception as outcome:  # noqa: BLE001 - there is nobody else to hear of it
+            self._come_to_an_end(error)
+        except Exception as reason:  # noqa: BLE001 - there is nobody else to hear of it
+            outcome = reason
             self.close()
-            return outcome
-        return None
+        over = self._over
+        del (
+            self._say,
+            self._over,
+        )  # they hold who holds this, and only the collector of cycles would part them
+        over(outcome)
 
-    def _come_to_an_end(self, error: Exception | None, say: Callable[[str], None]) -> None:
+    def _come_to_an_end(self, error: Exception | None) -> None:
         if error is not None and not isinstance(error, httpx2.HTTPError):
             raise error
         if text := self._within_limit(self._decoder.end()):
-            say(text)
+            self._say(text)
         if self._decoder.error:
             raise self._decoder.error
         if self.finish_reason is None:
@@ -72,18 +92,6 @@ class Reply:
                 detail=type(error).__name__ if error else "ended without a finish"
             )
         self._ended = self._room >= 0
-
-    def _take(self, chunk: bytes, say: Callable[[str], None]) -> bool:
-        """Whether more is wanted."""
-        decoder = self._decoder
-        if text := self._within_limit(decoder.feed(chunk)):
-            say(text)
-        return not decoder.has_all and self._room >= 0
-
-    def _within_limit(self, text: str) -> str:
-        room = max(self._room, 0)
-        self._room -= len(text)
-        return text if len(text) <= room else text[:room]
 
     def close(self) -> None:
         """Hangs up, or, after a whole answer, reads the few bytes that end it: the connection serves again.
