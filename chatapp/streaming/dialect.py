@@ -19,10 +19,11 @@ _CONNECTED = b": Connected to chat stream\nretry: 3000\n"
 
 class Dialect(Protocol):
     """One way to write events. `shared` says that it remembers nothing: frames are made once then, and shared by
-    every reader of a log."""
+    every reader of a log. `waits` says that `frame` may wait for something, which the event loop must not do."""
 
     name: str
     shared: bool
+    waits: bool
 
     def opening(self, position: str) -> bytes:
         """The first bytes. `position` is where the reader stands, so that it can resume from the start; it
@@ -51,6 +52,7 @@ class SharedDialect:
     """A dialect that remembers nothing and tells the whole turn."""
 
     shared = True
+    waits = False
 
     def covers(self, event: Event) -> bool:
         return True

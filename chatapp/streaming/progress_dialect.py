@@ -42,6 +42,7 @@ class ProgressDialect:
 
     name = "progress"
     shared = False
+    waits = False
 
     def __init__(
         self,

@@ -67,13 +67,10 @@ class Subscriber:
         self._log.readers.add(self)
         try:
             yield self._opening()
-            while not self._gone:
+            while not (self._gone or self._has_all()):
                 if self._seq < self._log.end:
-                    frames = self._next()
-                    if frames:
+                    if frames := self._next():
                         yield frames
-                    if self._encoding.ended is not None and self._seq >= self._encoding.ended:
-                        return
                 elif self._log.successor is not None:
                     yield self._moved(self._log.successor)
                 elif self._log.closed:
@@ -84,6 +81,10 @@ class Subscriber:
                     self._waiter.wait(self._arrived)
         finally:
             self._log.readers.discard(self)
+
+    def _has_all(self) -> bool:
+        """Whether the reader was told the end, which need not be the turn's. The waiter may have sent it."""
+        return self._encoding.ended is not None and self._seq >= self._encoding.ended
 
     def _opening(self) -> bytes:
         """The first bytes. A reader whose place is lost gets the snapshot in the same write and no position
@@ -106,11 +107,11 @@ class Subscriber:
 
     def _arrived(self) -> bytes | None:
         """What `frames` would give next, where it is nothing but what has arrived. None where there is something
-        else to do: an end, a move, a heartbeat, a snapshot."""
+        else to do: an end, a move, a heartbeat, a snapshot, frames that may have to be waited for."""
         log = self._log
         if log.closed or self._gone or self._beat_due or log.successor is not None or self._seq < log.base:
             return None
-        if self._encoding.ended is not None:
+        if self._encoding.ended is not None or self._dialect.waits:
             return None
         return self._next() if self._seq < log.end else b""
 

@@ -27,6 +27,7 @@ class BlocksDialect:
 
     name = "blocks"
     shared = False
+    waits = True  # for a native thread, when a block is long
 
     def __init__(self, again: Markup = _NOTHING) -> None:
         self._again = again

@@ -12,11 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatapp.streaming.dialect import EVENTS
-from chatapp.streaming.event import Event, done, snapshot, token
+from chatapp.streaming.dialect import EVENTS, Dialect
+from chatapp.streaming.event import Event, done, snapshot, spoken_by, token, voice_done
 from chatapp.streaming.event_log import EventLog
 from chatapp.streaming.subscriber import Subscriber
+from chatapp.streaming.voice_dialect import VoiceDialect
 from chatapp.streaming.waiter import Waiter
+from chatapp.web.pages.blocks_dialect import BlocksDialect
+from chatapp.web.pages.shown import SHORT
 from chatapp.web.streams.socket_waiter import SocketWaiter, waiter_for
 from chatapp.web.streams.waiter import GreenletWaiter
 from tests.upstream.calls import until
@@ -27,13 +30,13 @@ LARGE = "x" * 60_000
 class Line:
     """A server that writes what a subscriber yields in chunks, and the client at the other end."""
 
-    def __init__(self, *, direct: bool) -> None:
+    def __init__(self, *, direct: bool, dialect: Dialect = EVENTS) -> None:
         self.server, self.client = socket.socketpair()
         self.server.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         self.log = EventLog("0" * 20)
         self.yielded = 0
         waiter: Waiter = SocketWaiter(self.server) if direct else GreenletWaiter()
-        self.subscriber = Subscriber(self.log, EVENTS, None, _no_snapshot, waiter=waiter)
+        self.subscriber = Subscriber(self.log, dialect, None, _no_snapshot, waiter=waiter)
         self.serving = gevent.spawn(self._serve)
         self.received = b""
         self.reading: gevent.Greenlet[[], None] | None = None
@@ -185,6 +188,31 @@ def test_a_log_that_is_replaced_is_told_by_the_greenlet(line: Line) -> None:
     until(lambda: b"event: snapshot" in line.received)
     successor.append(done("error"))
     assert b'"error"' in line.whole()
+
+
+def test_the_stream_of_a_voice_ends_with_it_though_another_voice_is_silent() -> None:
+    line = Line(direct=True, dialect=VoiceDialect("muse"))
+    line.read()
+    until(lambda: line.yielded)
+    line.log.append(spoken_by("muse", token("all that I say")))
+    until(lambda: b"all that I say" in line.received)
+    line.log.append(spoken_by("muse", voice_done("stop")))
+    assert line.whole().endswith(b'event: done\ndata: {"finish_reason":"stop"}\n\n')
+    assert not line.log.closed, "the turn goes on"
+    line.close()
+
+
+def test_what_has_to_be_waited_for_is_made_by_the_greenlet() -> None:
+    """A long block of a page is rendered in a native thread, which the event loop cannot wait for."""
+    line = Line(direct=True, dialect=BlocksDialect())
+    line.read()
+    until(lambda: line.yielded)
+    line.log.append(token("word " * SHORT))
+    line.log.append(token("\n\nThe next."))
+    until(lambda: b"word</p>" in line.received)
+    line.log.append(done("stop"))
+    assert line.whole().endswith(b"<p>The next.</p>\n")
+    line.close()
 
 
 class Broken(NamedTuple):
