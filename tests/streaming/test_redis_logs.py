@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import gevent
+import msgspec
 import pytest
 
-from chatapp.streaming.event import done, token
+from chatapp.streaming.event import done, spoken_by, token
 from chatapp.streaming.event_log import EventLog
 from chatapp.streaming.mirror import Mirror
-from chatapp.streaming.redis_entry import ENTRIES, FIELD, encoded, inbox_key, log_key
+from chatapp.streaming.redis_entry import ENTRIES, FIELD, decoded, encoded, inbox_key, log_key
 from chatapp.streaming.redis_logs import SharedLogsUnavailable
 from tests.streaming.processes import Process, process
 from tests.turns.house import until
@@ -180,6 +181,17 @@ def test_a_gap_breaks_a_mirror(redis_url: str, shared_valkey: RunningValkey) -> 
         until(lambda: mirror.broken)
         assert _texts(mirror) == ["a"]
         assert there.logs.mirror(log_id) is None, "what is not whole is not begun with"
+
+
+def test_entries_keep_the_shape_that_processes_of_an_earlier_version_read() -> None:
+    events = [token("a"), spoken_by("muse", token("b")), done("stop")]
+    entry = encoded(events)
+    assert msgspec.msgpack.decode(entry) == [
+        ["token", {"text": "a"}],
+        ["token", {"text": "b", "voice": "muse"}],
+        ["done", {"finish_reason": "stop"}],
+    ]
+    assert decoded(entry) == events
 
 
 @pytest.mark.parametrize("payload", [b"", b"\xff", b"\x91\xc0", encoded([])])
