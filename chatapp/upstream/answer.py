@@ -23,6 +23,7 @@ class Answer:
         "__weakref__",
         "_bare",
         "_body",
+        "_closed",
         "_complete",
         "_connection",
         "_fault",
@@ -53,6 +54,7 @@ class Answer:
         self._body: list[bytes] = []
         self._bare = 0  # bytes that came since there was something to hand out
         self._fault = ""
+        self._closed = False
 
     @property
     def leaves_reusable(self) -> bool:
@@ -99,6 +101,7 @@ class Answer:
     def close(self) -> None:
         """Nothing more will be read. The parser and this object hold each other, and this parts them: an answer
         does not wait for the collector of cycles."""
+        self._closed = True
         del self._parser
 
     def _receive(self) -> None:
@@ -114,6 +117,8 @@ class Answer:
 
     def _take_in(self, data: bytes) -> None:
         """What comes next; nothing when upstream has closed the connection."""
+        if self._closed:  # by another greenlet, in the moment in which something arrived
+            raise httpx2.ReadError("the answer was closed")
         if data:
             self._bare += len(data)
             self._feed(data)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import socket
 import weakref
 from collections.abc import Iterator
 from itertools import chain, repeat
@@ -10,10 +11,12 @@ from typing import NamedTuple
 
 import httpx2
 import pytest
+from gevent.event import AsyncResult
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chatapp.upstream.answer import EMPTY_BYTES, Answer
+from chatapp.upstream.connection import Connection
 from tests.upstream.pairs import arriving, bytewise
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -346,3 +349,18 @@ def test_an_answer_is_gone_when_nobody_holds_it(sent: bytes) -> None:
             assert held() is None
     finally:
         gc.enable()
+
+
+def test_an_answer_that_is_closed_while_more_arrives_ends_with_a_read_error() -> None:
+    """Both are seen in the same round of the event loop, and the closing comes first."""
+    ours, upstream = socket.socketpair()
+    answer = Answer(Connection(ours), "POST")
+    upstream.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    answer.read_head()
+    over: AsyncResult[Exception | None] = AsyncResult()
+    answer.follow(lambda _data: True, over.set)
+    answer.close()
+    upstream.sendall(b"3\r\nabc\r\n")
+    assert isinstance(over.get(timeout=10), httpx2.ReadError)
+    ours.close()
+    upstream.close()
