@@ -33,6 +33,7 @@ class Answer:
         "_keeps_alive",
         "_parser",
         "_surplus",
+        "_take",
         "headers",
         "status",
         "version",
@@ -55,6 +56,7 @@ class Answer:
         self._bare = 0  # bytes that came since there was something to hand out
         self._fault = ""
         self._closed = False
+        self._take: Take = _nothing
 
     @property
     def leaves_reusable(self) -> bool:
@@ -75,6 +77,7 @@ class Answer:
     def follow(self, take: Take, over: Over) -> None:
         """Calls `take` with each that `read` would give until it wants no more or they end, then `over`. Both are
         called in the event loop, if not at once."""
+        self._take = take
         try:
             wanted = (not self._body or take(self._handed_out())) and not self._complete
             if wanted:
@@ -83,14 +86,14 @@ class Answer:
             over(error)
         else:
             if wanted:
-                self._connection.follow(lambda data: self._pass_on(data, take), over)
+                self._connection.follow(self._pass_on, over)
             else:
                 over(None)
 
-    def _pass_on(self, data: bytes, take: Take) -> bool:
+    def _pass_on(self, data: bytes) -> bool:
         """Whether more is wanted."""
         self._take_in(data)
-        if self._body and not take(self._handed_out()):
+        if self._body and not self._take(self._handed_out()):
             return False
         if self._complete:
             return False
@@ -103,6 +106,7 @@ class Answer:
         does not wait for the collector of cycles."""
         self._closed = True
         del self._parser
+        self._take = _nothing
 
     def _receive(self) -> None:
         self._refuse_faults()
@@ -121,7 +125,10 @@ class Answer:
             raise httpx2.ReadError("the answer was closed")
         if data:
             self._bare += len(data)
-            self._feed(data)
+            try:
+                self._parser.feed_data(data)
+            except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+                self._fault = f"upstream's answer is no HTTP: {error}"
         elif not self._has_head:
             raise httpx2.RemoteProtocolError("upstream closed the connection without an answer")
         elif self._framed:
@@ -133,12 +140,6 @@ class Answer:
         parts, self._body = self._body, []
         self._bare = 0
         return parts[0] if len(parts) == 1 else b"".join(parts)
-
-    def _feed(self, data: bytes) -> None:
-        try:
-            self._parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            self._fault = f"upstream's answer is no HTTP: {error}"
 
     # What the parser calls.
 
@@ -180,3 +181,7 @@ class Answer:
             self._complete = True
             # The parser forgets when this returns. HTTP/1.0 promises too little to go on after it.
             self._keeps_alive = self.version == "1.1" and self._parser.should_keep_alive()
+
+
+def _nothing(_data: bytes) -> bool:
+    return False
