@@ -9,7 +9,7 @@ from typing import TypeVar
 from chatapp.web.turnstile import Turnstile
 
 Part = TypeVar("Part")
-PIECE_S = 0.002
+PIECE_S = 0.001
 """Seconds of work after which others have their turn."""
 
 
@@ -27,7 +27,8 @@ class Pieces:
             self._began = perf_counter()
 
     def between(self, parts: Iterable[Part]) -> Iterator[Part]:
-        """`parts`, with a cut before each is made."""
+        """`parts`, with a cut before each is made and after the last."""
+        self.cut()
         for part in parts:
             yield part
             self.cut()
