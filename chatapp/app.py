@@ -26,6 +26,7 @@ from chatapp.web.commands import simulator as simulator_command
 from chatapp.web.commands import welcome as welcome_command
 from chatapp.web.cors import init_cors
 from chatapp.web.error_answers import init_error_answers
+from chatapp.web.form import MOST_FIELDS, FormRequest
 from chatapp.web.gate import init_gate
 from chatapp.web.identity import init_identity
 from chatapp.web.pages.blueprint import blueprint as pages
@@ -58,10 +59,12 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
     settings = settings or load_settings()
     configure_logging()
     app = Flask("chatapp", root_path=str(ROOT), static_folder="static", template_folder="templates")
+    app.request_class = FormRequest
     app.config.update(
         SECRET_KEY=settings.secret_key.get_secret_value(),
         MAX_CONTENT_LENGTH=BODY_LIMIT,
         SESSION_COOKIE_SECURE=settings.production,
+        MAX_FORM_PARTS=MOST_FIELDS,
         WTF_CSRF_TIME_LIMIT=None,
         SEND_FILE_MAX_AGE_DEFAULT=300,
     )

@@ -153,4 +153,7 @@ def checked_name(name: str) -> str:
 
 def is_text(value: str) -> bool:
     """Whether both databases can hold it: no NUL, no lone surrogate."""
-    return "\0" not in value and not any("\ud800" <= char <= "\udfff" for char in value)
+    try:
+        return b"\0" not in value.encode()
+    except UnicodeEncodeError:
+        return False

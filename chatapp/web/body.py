@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Callable
+from itertools import islice
 from typing import Annotated, Any, TypeVar
 
 import gevent
@@ -49,16 +50,18 @@ Text = Annotated[str, AfterValidator(plain_text)]
 """Text of any length."""
 
 
-def read_body(patience_s: float) -> None:
-    """Reads the request's body into memory, which must have come in whole within `patience_s` seconds, however it
-    dribbles. Raises RequestTimeout, and TooLarge through Flask's own limit."""
-    if request.content_length or request.headers.get("Transfer-Encoding"):
-        try:
-            with gevent.Timeout(patience_s, RequestTimeout("too long")):
-                request.get_data(cache=True)
-        except (RequestTimeout, TimeoutError):
-            _take_no_more(request.environ.get("gunicorn.socket"))
-            raise RequestTimeout("The request's body took too long to arrive.") from None
+def read_body(patience_s: float) -> bool:
+    """Whether the request has a body; it is in memory then, and must have come in whole within `patience_s` seconds,
+    however it dribbles. Raises RequestTimeout, and TooLarge through Flask's own limit."""
+    if not (request.content_length or request.headers.get("Transfer-Encoding")):
+        return False
+    try:
+        with gevent.Timeout(patience_s, RequestTimeout("too long")):
+            request.get_data(cache=True)
+    except (RequestTimeout, TimeoutError):
+        _take_no_more(request.environ.get("gunicorn.socket"))
+        raise RequestTimeout("The request's body took too long to arrive.") from None
+    return True
 
 
 def _take_no_more(client: socket.socket | None) -> None:
@@ -75,7 +78,17 @@ def parsed(model: type[Model]) -> Model:
         value = json.loads(request.get_data(cache=True).decode("utf-8"))
     except (ValueError, RecursionError):
         raise MalformedRequest("The body is not well-formed JSON in UTF-8.") from None
-    return validated(lambda: model.model_validate(value))
+    return validated(lambda: model.model_validate(_with_few_unknown(model, value)))
+
+
+def _with_few_unknown(model: type[Model], value: Any) -> Any:
+    """`value` with no more unknown fields than are told: a body has room for twenty thousand, and making an error of
+    each would hold up every stream of this process."""
+    known = {field.alias or name for name, field in model.model_fields.items()}
+    if not isinstance(value, dict) or len(value) <= len(known) + _TOLD:
+        return value
+    unknown = islice((name for name in value if name not in known), _TOLD)
+    return {name: value[name] for name in [*filter(value.__contains__, known), *unknown]}
 
 
 def validated(build: Callable[[], Model]) -> Model:

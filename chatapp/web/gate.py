@@ -34,9 +34,12 @@ def _pass() -> None:
         return
     if "\0" in request.path:
         raise NotFound  # no database can hold it, so nothing has that name
+    turnstile = services().turnstile
+    turnstile.go_through()
     services().answering.ready()
     demand_sign_in()
-    read_body(services().settings.body_s)
+    if read_body(services().settings.body_s):
+        turnstile.go_through()
     if request.blueprint not in _FORMS:
         demand_csrf_header()
     elif request.method not in SAFE_METHODS:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import gc
-from dataclasses import dataclass
+import sys
+from dataclasses import dataclass, field
 from typing import cast
 
 from flask import current_app
@@ -16,8 +17,11 @@ from chatapp.config import Settings
 from chatapp.store.database import Database
 from chatapp.turns.answering import Answering
 from chatapp.turns.conversations import Conversations
+from chatapp.web.turnstile import Turnstile
 
 EXTENSION = "chatapp"
+SWITCH_S = 0.0005
+"""Seconds for which a thread may keep the interpreter while another wants it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,7 @@ class Services:
     stream_tokens: StreamTokens
     conversations: Conversations
     answering: Answering
+    turnstile: Turnstile = field(default_factory=Turnstile)
 
     def start(self) -> None:
         """Called by the server once its worker can serve; a second call does nothing."""
@@ -42,6 +47,8 @@ class Services:
         # A running turn is a hundred objects, and a thousand of them are walked through in a tenth of a second, in
         # which no token moves. By its own count the collector would do so several times a second.
         gc.set_threshold(10_000, 20, 100)
+        # What a native thread may keep the event loop from, each time that it comes back from the kernel.
+        sys.setswitchinterval(SWITCH_S)
 
     @property
     def busy(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,9 @@ from chatapp.store.account import User
 from chatapp.store.conversation import Conversation, Generation, Message, Turn
 from chatapp.store.database import Database
 from chatapp.store.identifier import new_id
+from chatapp.streaming.position import new_log_id
 from chatapp.telemetry.log import configure_logging
+from chatapp.turns.start import new_session_id
 from chatapp.web.services import Services
 from tests.scripted_upstream import ScriptedUpstream, answer
 
@@ -278,3 +280,39 @@ def log_lines() -> Iterator[LogLines]:
     logger.addHandler(handler)
     yield handler
     logger.removeHandler(handler)
+
+
+def conversation_of(app: Flask, person: Person, replies: Sequence[str]) -> str:
+    """The name of a conversation that has held `replies` to one message."""
+    session_id, turn_id, ended = new_session_id(), new_id(), {"status": "complete", "finish_reason": "stop"}
+    said = [(new_id(), new_id(), reply) for reply in replies]
+    with parts_of(app).database.write() as connection:
+        connection.execute(
+            insert(Conversation),
+            {"session_id": session_id, "user_id": person.id, "title": "Many", "voices": ["seeker"]},
+        )
+        connection.execute(
+            insert(Turn),
+            {
+                "id": turn_id,
+                "session_id": session_id,
+                "user_id": person.id,
+                "status": "ended",
+                "log_id": new_log_id(),
+                "content_digest": "0" * 64,
+                "request_id": f"req_{turn_id}",
+                "owner_id": "0" * 32,
+            },
+        )
+        generations = [
+            {"id": each, "turn_id": turn_id, "voice": "seeker", "model": "gpt-4o", **ended}
+            for _, each, _ in said
+        ]
+        connection.execute(insert(Generation), generations)
+        message = {"session_id": session_id, "turn_id": turn_id, "role": "assistant"}
+        messages = [
+            {**message, "id": message_id, "generation_id": generation_id, "content": reply}
+            for message_id, generation_id, reply in said
+        ]
+        connection.execute(insert(Message), messages)
+    return session_id

@@ -40,7 +40,7 @@ def conversations() -> Response:
     rows = services().conversations.list(current_account().id, limit + 1, asked_place())
     more = len(rows) > limit
     cursor = cursor_of(Place(rows[limit - 1].updated_at, rows[limit - 1].session_id)) if more else None
-    return listed([_told(row) for row in rows[:limit]], cursor)
+    return listed(map(_told, rows[:limit]), cursor)
 
 
 @blueprint.get("/<session_id>")
@@ -66,7 +66,7 @@ def messages(session_id: str) -> Response:
     limit = asked_limit()
     rows = services().conversations.messages(current_account().id, session_id, limit + 1, asked_message())
     cursor = rows[limit - 1].id if len(rows) > limit else None
-    return listed([_said(row) for row in rows[:limit]], cursor)
+    return listed(map(_said, rows[:limit]), cursor)
 
 
 def _told(row: Any) -> dict[str, Any]:

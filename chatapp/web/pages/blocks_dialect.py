@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import gevent
 from markupsafe import Markup, escape
 
 from chatapp.streaming.event import Event
 from chatapp.web.markdown.blocks import BlockStream
-from chatapp.web.pages.shown import SHORT
+from chatapp.web.markdown.render_thread import SHORT, in_render_thread
 
 ENDING_NOTES = {
     "cancelled": "Stopped here.",
@@ -81,11 +80,8 @@ class BlocksDialect:
         return self._rendered(self._blocks.finish)
 
     def _rendered(self, work: Callable[..., list[Markup]], *text: str) -> list[Markup]:
-        """A long block may be a hostile one, and takes most of a second: in a native thread, then."""
-        if self._waiting <= SHORT:
-            return work(*text)
-        blocks: list[Markup] = gevent.get_hub().threadpool.apply(work, text)
-        return blocks
+        """A long block may be a hostile one."""
+        return work(*text) if self._waiting <= SHORT else in_render_thread(work, *text)
 
     def _note(self, finish_reason: str) -> list[Markup]:
         note = ENDING_NOTES.get(finish_reason)

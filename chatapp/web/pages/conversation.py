@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Response, redirect, render_template, request, url_for
+from flask import Response, current_app, redirect, render_template, request, url_for
 from markupsafe import Markup
 from werkzeug import Response as BaseResponse
 
@@ -22,6 +22,7 @@ from chatapp.web.identity import current_account
 from chatapp.web.pages.blocks_dialect import BlocksDialect
 from chatapp.web.pages.blueprint import blueprint
 from chatapp.web.pages.shown import shown_conversation, shown_messages
+from chatapp.web.pieces import Pieces
 from chatapp.web.services import services
 from chatapp.web.streams.answer import HEADERS, followed
 
@@ -100,6 +101,7 @@ def _page(found: Any, *, running: FollowedTurn | None = None, **values: Any) -> 
     conversations, session_id = services().conversations, found and found.session_id
     asked = request.args.get("before", "")
     before = asked if asked.isalnum() and asked.isascii() else None
+    pieces = Pieces(services().turnstile)
     rows = conversations.latest_messages(user_id, session_id, _MESSAGES + 1, before) if found else []
     more, rows = len(rows) > _MESSAGES, rows[-_MESSAGES:]
     listed = conversations.list(user_id, _SIDEBAR + 1, _older_than())
@@ -107,7 +109,7 @@ def _page(found: Any, *, running: FollowedTurn | None = None, **values: Any) -> 
     shown: dict[str, Any] = {
         "conversation": found,
         "conversations": [shown_conversation(row, session_id) for row in listed[:_SIDEBAR]],
-        "messages": shown_messages(rows, newest=before is None),
+        "messages": shown_messages(rows, pieces, newest=before is None),
         "older_url": older,
         "next_conversations_url": _older_conversations(listed),
         "running_turn": _shown_turn(running) if running else None,
@@ -116,7 +118,13 @@ def _page(found: Any, *, running: FollowedTurn | None = None, **values: Any) -> 
         "draft": "",
         "form_error": None,
     }
-    return render_template("chat.html", **{**shown, **values})
+    return _written("chat.html", {**shown, **values}, pieces)
+
+
+def _written(template: str, values: dict[str, Any], pieces: Pieces) -> str:
+    """What `render_template` gives, made in pieces."""
+    current_app.update_template_context(values)
+    return "".join(pieces.between(current_app.jinja_env.get_template(template).generate(values)))
 
 
 def _older_than() -> Place | None:

@@ -7,13 +7,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-import gevent
 from markupsafe import Markup, escape
 
+from chatapp.web.markdown.render_thread import SHORT, in_render_thread
 from chatapp.web.markdown.renderer import render
+from chatapp.web.pieces import Pieces
 
-SHORT = 1024
-"""Characters that are rendered on the spot."""
 _NOT_WHOLE = frozenset({"cancelled", "error", "interrupted", "partial"})
 
 
@@ -45,10 +44,10 @@ class ShownConversation:
     current: bool
 
 
-def shown_messages(rows: Sequence[Any], *, newest: bool) -> list[ShownMessage]:
-    """Messages, oldest first. `newest` says that the conversation ends with them: if the last is a reply that is not
-    whole, its question can be asked again."""
-    shown = [shown_message(row) for row in rows]
+def shown_messages(rows: Sequence[Any], pieces: Pieces, *, newest: bool) -> list[ShownMessage]:
+    """Messages, oldest first, made in `pieces`. `newest` says that the conversation ends with them: if the last is a
+    reply that is not whole, its question can be asked again."""
+    shown = list(pieces.between(map(shown_message, rows)))
     if newest and shown and shown[-1].status in _NOT_WHOLE:
         shown[-1] = replace(shown[-1], again_of=rows[-1].turn_id)
     return shown
@@ -72,11 +71,8 @@ def shown_message(row: Any) -> ShownMessage:
 
 
 def _rendered(source: str) -> Markup:
-    """The reply as HTML; a long one in a native thread, because a hostile one takes most of a second."""
-    if len(source) <= SHORT:
-        return render(source)
-    html: Markup = gevent.get_hub().threadpool.apply(render, (source,))
-    return html
+    """The reply as HTML."""
+    return render(source) if len(source) <= SHORT else in_render_thread(render, source)
 
 
 def shown_conversation(row: Any, current: str | None) -> ShownConversation:

@@ -12,6 +12,7 @@ from chatapp.web.identity import current_account
 from chatapp.web.pages.blueprint import blueprint
 from chatapp.web.pages.conversation import Answer, started
 from chatapp.web.pages.shown import shown_messages
+from chatapp.web.pieces import Pieces
 from chatapp.web.services import services
 
 
@@ -22,7 +23,8 @@ def turn_fragment(session_id: str, turn_id: str) -> Answer:
     rows = conversations.turn_messages(user_id, session_id, turn_id)
     latest = conversations.latest_messages(user_id, session_id, 1, None)
     newest = [row.id for row in latest] == [rows[-1].id]
-    return render_template("_turn.html", messages=shown_messages(rows, newest=newest))
+    messages = shown_messages(rows, Pieces(services().turnstile), newest=newest)
+    return render_template("_turn.html", messages=messages)
 
 
 @blueprint.post("/turns/<turn_id>/stop", endpoint="stop_turn")

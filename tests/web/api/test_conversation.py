@@ -10,8 +10,17 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.scripted_upstream import STREAM_HEAD, End, ScriptedUpstream, chunk, delta
-from tests.web.conftest import SignUp, assert_error, bearer_client, fields_at_fault, rows
+from tests.web.conftest import (
+    Person,
+    SignUp,
+    assert_error,
+    bearer_client,
+    conversation_of,
+    fields_at_fault,
+    rows,
+)
 from tests.web.event_stream import read
+from tests.web.rounds import rounds
 
 LIST = "/api/v1/conversations"
 MESSAGE_KEYS = {
@@ -236,3 +245,15 @@ def test_lists_are_walked_on_either_database(app_on_either: Flask, sign_up: Sign
     assert walked(api, LIST, "session_id") == names[::-1]
     said = walked(api, path_of(names[2], "/messages"), "content")
     assert said == ["number 2", "Hello, world!", "more", "Hello, world!"]
+
+
+def test_a_page_of_long_messages_lets_others_have_their_turn(app: Flask, person: Person) -> None:
+    replies = ["слово и ещё одно " * 1000] * 100
+    path = path_of(conversation_of(app, person, replies), "/messages?limit=100")
+    api = bearer_client(app, person)
+    api.get(LIST)
+    with rounds() as counted:
+        page = api.get(path)
+        assert counted.count > 2
+    assert [each["content"] for each in page.get_json()["items"]] == replies
+    assert page.get_data().endswith(b"}\n") and page.mimetype == "application/json"

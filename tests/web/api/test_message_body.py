@@ -10,7 +10,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import Field, model_validator
 
+from chatapp.errors import ValidationFailed
+from chatapp.web.body import Body, parsed
 from tests.scripted_upstream import ScriptedUpstream
 from tests.web.conftest import assert_error, fields_at_fault, rows
 from tests.web.event_stream import read
@@ -209,6 +212,27 @@ def test_unknown_fields_are_refused_by_name(
 def test_several_faults_are_told_at_once(standing_api: FlaskClient) -> None:
     answered = standing_api.post(CHAT, json={"message": "", "sessionId": "x", "extra": 1})
     assert fields_at_fault(answered) == {"message", "sessionId", "extra"}
+
+
+def test_of_thousands_of_unknown_fields_only_some_are_looked_at(app: Flask) -> None:
+    looked_at: list[int] = []
+
+    class Wanted(Body):
+        session_id: str = Field(alias="sessionId")
+        last: int
+
+        @model_validator(mode="before")
+        @classmethod
+        def _count(cls, value: dict[str, object]) -> dict[str, object]:
+            looked_at.append(len(value))
+            return value
+
+    sent = {**{f"x{each}": 1 for each in range(20_000)}, "sessionId": 5, "last": 1}
+    body: dict[str, Any] = {"data": json.dumps(sent), "content_type": "application/json"}
+    with app.test_request_context(method="POST", **body), pytest.raises(ValidationFailed) as refused:
+        parsed(Wanted)
+    assert [each.field for each in refused.value.errors] == ["sessionId", *(f"x{each}" for each in range(19))]
+    assert looked_at[0] <= 22
 
 
 values = st.recursive(

@@ -14,6 +14,7 @@ from tests.web.conftest import (
     LogLines,
     Person,
     SignUp,
+    conversation_of,
     form_token,
     last_reply,
     rows,
@@ -22,6 +23,7 @@ from tests.web.conftest import (
 )
 from tests.web.event_stream import patience
 from tests.web.pages.visit import page_of, posted
+from tests.web.rounds import rounds
 
 NAME = "session-20250819-143022-a1b2"
 
@@ -195,3 +197,14 @@ def test_no_log_line_holds_what_was_said(
     assert len(log_lines.of("Chat request received")) == 3
     assert "canary-of-the-question" not in log_lines.text
     assert "canary-of-the-answer" not in log_lines.text
+
+
+def test_a_page_of_many_messages_lets_others_have_their_turn(app: Flask, person: Person) -> None:
+    session_id = conversation_of(app, person, [f"*{each}* " * 100 + f"of {each}." for each in range(100)])
+    browser = signed_in(app, person)
+    page_of(browser.get("/"))
+    with rounds() as counted:
+        page = page_of(browser.get(f"/c/{session_id}"))
+        assert counted.count > 5
+    assert page.count("<article") == 100 + page_of(browser.get("/")).count("<article")
+    assert all(f"of {each}." in page for each in range(100))

@@ -18,8 +18,8 @@ from chatapp.streaming.event_log import EventLog
 from chatapp.streaming.subscriber import Subscriber
 from chatapp.streaming.voice_dialect import VoiceDialect
 from chatapp.streaming.waiter import Waiter
+from chatapp.web.markdown.render_thread import SHORT
 from chatapp.web.pages.blocks_dialect import BlocksDialect
-from chatapp.web.pages.shown import SHORT
 from chatapp.web.streams.socket_waiter import SocketWaiter, waiter_for
 from chatapp.web.streams.waiter import GreenletWaiter
 from tests.upstream.calls import until
