@@ -27,8 +27,8 @@ class Stopped(gevent.GreenletExit):
 class RunningGeneration:
     """Reads upstream and appends to the turn's log. It does not know its readers.
 
-    `say` appends an event, `ended` is told once, when upstream is done with and before its connection is
-    tidied up; what it does then is the turn's business.
+    `say` appends an event. `ended` is told once, when `ending` is there and nothing more will be said; what it does
+    then is the turn's business. The connection of a whole answer is tidied up after that, any other is closed before.
     """
 
     __slots__ = (
@@ -113,7 +113,7 @@ class RunningGeneration:
         return (self._reply and self._reply.usage) or Usage(None, None)
 
     @property
-    def finished_reading(self) -> bool:
+    def is_whole(self) -> bool:
         """Whether upstream has said how the answer ends, though it may still send what it used."""
         return self._reply is not None and self._reply.finish_reason is not None
 
@@ -143,6 +143,8 @@ class RunningGeneration:
 
     def _hear(self, text: str) -> None:
         """Runs in the event loop for every piece of text."""
+        if self.ending is not None:
+            return  # what arrives later is saved no more, and must not be told either
         self.heard_at = time.monotonic()
         if self.first_token_at is None:
             self.first_token_at = self.heard_at
