@@ -60,6 +60,7 @@ class Connection:
     def receive(self) -> bytes:
         """What has arrived, once something has; empty at the end. Raises ReadError, also when it is closed meanwhile.
 
+        For heads, for bodies that are no streams, and for what ends an answer; tokens come by `follow`.
         Whatever is thrown into the waiting greenlet goes on its way.
         """
         while not self._closed:
@@ -135,7 +136,7 @@ class _Following:
             self.throw(None)
 
     def throw(self, error: Exception | None) -> None:
-        """The end; called so by gevent when the connection is closed meanwhile."""
+        """The end. The name is gevent's, which calls it as a greenlet's when the connection is closed meanwhile."""
         if self._watcher.active:
             self._watcher.stop()
         self._over(error)
