@@ -50,8 +50,7 @@ class Reply:
         """Calls `say` with text that arrived together, never empty, until the answer ends or is closed; then `over`,
         once: with an UpstreamFailure, with what `say` raised, or with None. Nothing in either may wait.
 
-        What had arrived when it was closed may be said once more after that. Over the stock transport nobody hears
-        of the closing: `over` is not called then.
+        What had arrived when it was closed may still be said after that.
         """
         self._say, self._over = say, over
         self._body.follow(self._take, self._end)

@@ -243,8 +243,11 @@ def test_closing_in_mid_answer_hangs_up_whoever_reads_it(direct: bool) -> None:
     script: Script = [STREAM_HEAD, chunk(delta("a")), End.HANG]
     with ScriptedUpstream(script) as server, upstream_at(server, direct_reads=direct) as upstream:
         told: list[str] = []
+        over: list[Exception | None] = []
         reply = upstream.open(REQUEST)
-        reply.follow(told.append, lambda _: None)
+        reply.follow(told.append, over.append)
         until(lambda: told)
         reply.close()
-        assert server.requests[0].hung_up.wait(1)
+        assert server.requests[0].hung_up.wait(10)
+        until(lambda: over)
+    assert [type(error) for error in over] == [UpstreamFailure]
