@@ -1,4 +1,4 @@
-"""The command line: `python -m bench [--scenarios NAME ...] [--rounds N] [--write]`; prints Markdown."""
+"""Measures what chatapp costs, and prints it as Markdown: the command line `python -m bench`."""
 
 from __future__ import annotations
 

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from bench.knee import MOST_TIMES
 from bench.table import rounded
 
 FULL_SHARE = 0.9
 """Of a core: who uses more than this is what a load ran into."""
-_BEHIND = 1.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ def sentences(name: str, usages: Sequence[Usage]) -> list[str]:
         found.append(
             f"{name}: the server's core was idle {1 - server:.0%} of the time, waiting for its peers."
         )
-    if nominal_s and seconds > nominal_s * _BEHIND:
+    if nominal_s and seconds > nominal_s * MOST_TIMES:
         found.append(f"{name}: fell behind: {rounded(seconds)} s for a load of {rounded(nominal_s)} s.")
     return found
 

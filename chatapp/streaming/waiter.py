@@ -14,7 +14,8 @@ class Waiter(Protocol):
     """Sleeps in `wait` until `wake` has been called since the last `wait`; a wake is never lost."""
 
     def wait(self, arrived: Arrived) -> None:
-        """Who knows a shorter way to the reader may sleep on, and send what `arrived` gives."""
+        """A waiter that knows a shorter way to the reader may sleep on when it is woken, and send what `arrived`
+        gives, until that is None. All others pass `arrived` over."""
 
     def wake(self) -> None: ...
 

@@ -27,19 +27,19 @@ class Stopped(gevent.GreenletExit):
 class RunningGeneration:
     """Reads upstream and appends to the turn's log. It does not know its readers.
 
-    `say` appends an event, `ended` is told once, when upstream is done with and before its connection is
-    tidied up; what it does then is the turn's business.
+    `say` appends an event. `ended` is told once, when `ending` is there and nothing more will be said; what it does
+    then is the turn's business. The connection of a whole answer is tidied up after that, any other is closed before.
     """
 
     __slots__ = (
         "_alone",
-        "_asked",
         "_asking",
         "_attempts",
         "_ended",
         "_reply",
         "_say",
         "_upstream",
+        "_wanted",
         "ending",
         "first_token_at",
         "heard_at",
@@ -74,12 +74,13 @@ class RunningGeneration:
         self.first_token_at: float | None = None
         self._attempts = Attempts()
         self.reading = False
+        """From its start until there is nothing more to hear: so long somebody has to be patient with it."""
         self.saved_parts = 0
         self.saved_length = 0
         self._alone = alone
         self._upstream = upstream
         self._reply: Reply | None = None
-        self._asked: Ending | None = None
+        self._wanted: Ending | None = None
         self._asking: gevent.Greenlet[..., None] | None = None
         self._say: Callable[[Event], None]
         self._ended: Callable[[RunningGeneration], None]
@@ -91,7 +92,7 @@ class RunningGeneration:
 
     def stop(self, ending: Ending) -> None:
         """Asks to end so. From any greenlet, at any time: before the start, twice, and after the end too."""
-        self._asked = self._asked or ending
+        self._wanted = self._wanted or ending
         get_hub().loop.run_callback(self._interrupt)
 
     def tagged(self, event: Event) -> Event:
@@ -113,7 +114,7 @@ class RunningGeneration:
         return (self._reply and self._reply.usage) or Usage(None, None)
 
     @property
-    def finished_reading(self) -> bool:
+    def is_whole(self) -> bool:
         """Whether upstream has said how the answer ends, though it may still send what it used."""
         return self._reply is not None and self._reply.finish_reason is not None
 
@@ -132,7 +133,7 @@ class RunningGeneration:
         self.started_at = self.heard_at = time.monotonic()
         self.reading = True
         try:
-            if self._asked is not None:
+            if self._wanted is not None:
                 raise Stopped
             self._reply = self._upstream.open(self.request, self._attempts)
         except (Stopped, Exception) as error:  # noqa: BLE001 - whatever is wrong, a reply has an end
@@ -143,6 +144,8 @@ class RunningGeneration:
 
     def _hear(self, text: str) -> None:
         """Runs in the event loop for every piece of text."""
+        if self.ending is not None:
+            return  # what arrives later is saved no more, and must not be told either
         self.heard_at = time.monotonic()
         if self.first_token_at is None:
             self.first_token_at = self.heard_at
@@ -167,8 +170,8 @@ class RunningGeneration:
     def _ending_after(self, error: BaseException | None) -> Ending:
         if error is None and self._reply is not None:
             return whole(self._reply.finish_reason or "stop")
-        if isinstance(error, Stopped) and self._asked is not None:
-            return self._asked
+        if isinstance(error, Stopped) and self._wanted is not None:
+            return self._wanted
         if isinstance(error, UpstreamFailure):
             return failed(error, some_text=bool(self.parts))
         logger.error("Generation failed", exc_info=error, extra={"generation_id": self.id})

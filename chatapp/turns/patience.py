@@ -55,7 +55,7 @@ class Patience:
     def _impatient(self, generation: RunningGeneration, now: float) -> Ending | None:
         """The ending of a generation that has kept silent for too long."""
         silent_s = now - generation.heard_at
-        if generation.finished_reading:
+        if generation.is_whole:
             return generation.whole_as_it_stands() if silent_s > _AFTER_FINISH_S else None
         if not generation.parts and now - generation.started_at > self._first_token_s:
             return failed(OPENAI_TIMEOUT.failure(), some_text=False)

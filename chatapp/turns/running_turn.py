@@ -49,6 +49,7 @@ class RunningTurn:
         self.ended_at: float | None = None
         self.alone_since: float | None = None
         self.unsaved: list[GenerationEnd | None] = []
+        """Ends that could not be committed; None stands for the turn's own."""
         self.lost = False
         self._user_id = user_id
         self._request_id = request_id

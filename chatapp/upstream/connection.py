@@ -60,12 +60,12 @@ class Connection:
     def receive(self) -> bytes:
         """What has arrived, once something has; empty at the end. Raises ReadError, also when it is closed meanwhile.
 
+        For heads, for bodies that are no streams, and for what ends an answer; tokens come by `follow`.
         Whatever is thrown into the waiting greenlet goes on its way.
         """
         while not self._closed:
-            # Waiting first, then reading once: the socket's own way is to try, to fail and to wait, which costs a
-            # system call and an exception for every token. With TLS it is as good, because OpenSSL takes no more
-            # than one record from the kernel, and one record is no more than is read.
+            # Waiting first, then reading once: the socket's own way is to try, to fail and to wait. With TLS it is as
+            # good, because OpenSSL takes no more than one record from the kernel, and that is no more than is read.
             self._hub.wait(self._readable)
             if self._closed:
                 break  # by another greenlet, in the moment in which something arrived
@@ -121,21 +121,24 @@ class _Following:
     def readable(self) -> None:
         """Runs in the event loop."""
         try:
-            if self._take(self._read(_READ_BYTES)):
-                return
+            data = self._read(_READ_BYTES)
         except (BlockingIOError, ssl.SSLWantReadError):
             return  # woken for nothing, or by a part of a record
         except OSError as error:
             lost = httpx2.ReadError(str(error))
             lost.__cause__ = error
             self.throw(lost)
+            return
+        try:
+            if self._take(data):
+                return
         except Exception as error:  # noqa: BLE001 - it is for who follows, and not for the event loop
             self.throw(error)
         else:
             self.throw(None)
 
     def throw(self, error: Exception | None) -> None:
-        """The end; called so by gevent when the connection is closed meanwhile."""
+        """The end. The name is gevent's, which calls it as a greenlet's when the connection is closed meanwhile."""
         if self._watcher.active:
             self._watcher.stop()
         self._over(error)

@@ -19,7 +19,7 @@ from chatapp.upstream.connector import Connector
 from chatapp.upstream.pool import Pool
 from chatapp.upstream.transport import StreamTransport
 
-# The stock transport's pool, which is used behind a proxy, asks every idle connection whether it can be read, once or
+# The stock transport's pool, where that transport is used, asks every idle connection whether it can be read, once or
 # twice for each request, and holds its lock meanwhile. gevent's poll waits for its event loop even when it is not to
 # wait at all: in a busy process, with as many idle connections as we keep, all requests together stood in line for
 # seconds. The system's poll just answers.
@@ -40,6 +40,8 @@ _ANSWER_BYTES = 1024 * 1024
 def http_client(settings: Settings, base_url: str, *, trust_env: bool, pool_s: float) -> httpx2.Client:
     """A client whose pool holds as many connections as this process may hold streams.
 
+    Its transport is our own; the client's stock one where `trust_env` and the environment name a proxy, or where the
+    settings say so.
     Reading has no limit in time: patience is one clock for all streams, in the caller, not a timer per read.
     `pool_s` is how long to wait for a free connection; the openai client tries that three times. Raises
     ConfigurationError when the certificates that servers are verified by cannot be read.
@@ -49,7 +51,6 @@ def http_client(settings: Settings, base_url: str, *, trust_env: bool, pool_s: f
     direct = settings.direct_reads and not (trust_env and _is_behind_proxy(base_url))
     try:
         return openai.DefaultHttpx2Client(
-            # A proxy is spoken to by the client's stock transport.
             transport=_transport(base_url, Pool(size, kept, _KEEPALIVE_S)) if direct else None,
             limits=httpx2.Limits(
                 max_connections=size,

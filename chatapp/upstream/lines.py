@@ -55,7 +55,7 @@ class EventSplitter:
 
     def _whole(self, chunk: bytes) -> bytes | None:
         """The data of a chunk that is one event as almost all are, and nothing else: "data: …" between two events.
-        Saves 1 µs a token: none of its lines is looked at by itself."""
+        Almost every token takes this way, and none of its lines is looked at by itself."""
         end = len(chunk) - 2
         if chunk.find(b"\n") != end or not chunk.startswith(b"data: ") or not chunk.endswith(b"\n"):
             return None

@@ -27,7 +27,8 @@ class ReadBody:
         return self._chunks
 
     def follow(self, take: Take, over: Over) -> None:
-        """Calls `take` with the bytes as they arrive until it wants no more or they end, then `over`."""
+        """Calls `take` with the bytes as they arrive until it wants no more or they end, then `over`, as the other
+        does; both are called in that greenlet."""
         self._reading = gevent.spawn(self._follow, take, over)
 
     def _follow(self, take: Take, over: Over) -> None:
@@ -36,13 +37,16 @@ class ReadBody:
                 self._take_turns(len(chunk))
                 if not take(chunk):
                     break
+        except gevent.GreenletExit:
+            over(httpx2.ReadError("the answer was closed"))
         except Exception as error:  # noqa: BLE001 - it is for who follows
             over(error)
         else:
             over(None)
 
     def close(self) -> None:
-        """May be called at any time, from any greenlet, more than once. Ends the reading without a word."""
+        """May be called at any time, from any greenlet, more than once. Who follows hears of a ReadError then, unless
+        nothing was read yet."""
         if self._reading is not None and self._reading is not gevent.getcurrent():
             self._reading.kill(block=False)
         self._response.close()

@@ -14,8 +14,6 @@ from chatapp.upstream.read_body import ReadBody
 from chatapp.upstream.transport import Body
 from chatapp.upstream.usage import Usage
 
-__all__ = ["Reply", "Usage"]
-
 _DRAIN_S = 0.05
 _DRAIN_BYTES = 64 * 1024
 
@@ -50,7 +48,10 @@ class Reply:
 
     def follow(self, say: Callable[[str], None], over: Over) -> None:
         """Calls `say` with text that arrived together, never empty, until the answer ends or is closed; then `over`,
-        once: with an UpstreamFailure, with what `say` raised, or with None. Nothing in either may wait."""
+        once: with an UpstreamFailure, with what `say` raised, or with None. Nothing in either may wait.
+
+        What had arrived when it was closed may still be said after that.
+        """
         self._say, self._over = say, over
         self._body.follow(self._take, self._end)
 
@@ -62,6 +63,7 @@ class Reply:
         return not decoder.has_all and self._room >= 0
 
     def _within_limit(self, text: str) -> str:
+        """What of `text` is within the bound: nothing once it was passed, because more is too much then than `text`."""
         self._room -= len(text)
         return text if self._room >= 0 else text[: self._room]
 
@@ -74,10 +76,8 @@ class Reply:
             outcome = reason
             self.close()
         over = self._over
-        del (
-            self._say,
-            self._over,
-        )  # they hold who holds this, and only the collector of cycles would part them
+        # They hold who holds this, and only the collector of cycles would part them.
+        del self._say, self._over
         over(outcome)
 
     def _come_to_an_end(self, error: Exception | None) -> None:
@@ -124,7 +124,7 @@ class Reply:
 
 
 def _body(response: httpx2.Response) -> Body | ReadBody:
-    """The body by the shortest way there is. The response itself is not kept: it and its request hold 6 KB."""
+    """The body by the shortest way there is: then the response and its request are not held while it streams."""
     body = response.extensions.get("body")
     encoding = response.headers.get("content-encoding", "identity").strip().lower()
     if isinstance(body, Body) and encoding in ("", "identity"):

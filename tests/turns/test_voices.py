@@ -15,7 +15,7 @@ from chatapp.streaming.dialect import EVENTS
 from chatapp.streaming.position import Position
 from chatapp.streaming.voice_dialect import VoiceDialect
 from chatapp.turns.voice import Voice
-from tests.scripted_upstream import STREAM_HEAD, ScriptedUpstream, answer, chunk, delta
+from tests.scripted_upstream import STREAM_HEAD, End, ScriptedUpstream, answer, chunk, delta
 from tests.turns.house import House, house, until
 
 A, B = (Voice(key, key.upper(), "#000000", "", "", model=f"model-{key}") for key in "ab")
@@ -118,6 +118,25 @@ def test_one_generation_is_stopped_and_the_other_goes_on(here: House, go: Event)
     assert here.follow_voice(turn.id, "a").frames[-1].json() == {"finish_reason": "stop"}
     assert here.read(turn).frames[-1].json() == {"finish_reason": "stop"}
     assert here.conversations.generation(here.account().id, stopped.id).status == "cancelled"
+
+
+def test_nothing_is_told_of_a_voice_after_its_end(here: House, go: Event, upstream: ScriptedUpstream) -> None:
+    unfinished = delta("b2").removesuffix(b"\n")
+    upstream.by_model = {
+        "model-a": [STREAM_HEAD, chunk(delta("a1 ")), go, *answer("a2")[1:]],
+        "model-b": [STREAM_HEAD, chunk(delta("b1 ") + unfinished), End.HANG],
+    }
+    turn = here.start(voices=BOTH)
+    stopped = turn.generations[1]
+    until(lambda: stopped.parts)
+    here.answering.turns.stop_generation(here.account().id, stopped.id)
+    # The decoder gives out what it held when the connection is closed, which is after the end is committed.
+    asked = next(each for each in upstream.requests if each.json()["model"] == "model-b")
+    assert asked.hung_up.wait(10)
+    go.set()
+    names = [frame.name for frame in here.read(turn).frames if '"voice":"b"' in frame.data]
+    assert names == ["token", "usage", "voice_done"]
+    assert stopped.text == here.replies(turn.session_id)[1].content == "b1 "
 
 
 def test_a_saved_turn_tells_every_voice_s_end(

@@ -128,7 +128,7 @@ def test_a_stop_amid_a_handshake_through_a_proxy_hangs_up_at_once(monkeypatch: p
         ({"HTTP_PROXY": "http://127.0.0.1:9"}, False, False),
     ],
 )
-def test_the_stock_transport_is_for_proxies_alone(
+def test_unless_it_is_asked_for_the_stock_transport_is_for_proxies_alone(
     variables: dict[str, str], trust_env: bool, stock: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with ScriptedUpstream(respond(200, b"hello")) as server:
@@ -138,6 +138,15 @@ def test_the_stock_transport_is_for_proxies_alone(
         found = client.get(server.base_url)
         # What the stock transport adds to its answers.
         assert (found.content, "network_stream" in found.extensions) == (b"hello", stock)
+        client.close()
+
+
+@pytest.mark.parametrize("direct", [True, False])
+def test_the_stock_transport_can_be_asked_for(direct: bool) -> None:
+    settings = Settings.model_validate({"direct_reads": direct})
+    with ScriptedUpstream(respond(200, b"hello")) as server:
+        client = http_client(settings, server.base_url, trust_env=False, pool_s=1)
+        assert ("network_stream" in client.get(server.base_url).extensions) is not direct
         client.close()
 
 
