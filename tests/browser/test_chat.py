@@ -145,6 +145,7 @@ def test_the_keyboard_is_enough(reader: Reader) -> None:
     keyboard.type(reader.server.password)
     keyboard.press("Enter")
     reader.page.wait_for_url(reader.server.url + "/")
+    expect(reader.page.locator("#message")).to_be_focused()
     keyboard.type("simulate 4000")
     keyboard.press("Shift+Enter")
     keyboard.type("tokens")
