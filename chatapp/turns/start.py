@@ -6,7 +6,7 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, exists, insert, select, update
+from sqlalchemy import Connection, bindparam, exists, insert, literal_column, select, update
 from sqlalchemy.exc import IntegrityError
 
 from chatapp.errors import Conflict, NotFound
@@ -49,7 +49,10 @@ _CONVERSATION = select(
     Conversation.session_id,
     Conversation.user_id,
     Conversation.model,
-    exists().where(Turn.session_id == Conversation.session_id, Turn.status == "running").label("is_running"),
+    # Written out, not bound: only so can the index of running turns answer, and not all that run are looked at.
+    exists()
+    .where(Turn.session_id == Conversation.session_id, Turn.status == literal_column("'running'"))
+    .label("is_running"),
 ).where(Conversation.session_id == bindparam("session_id"))
 _NEWEST = (
     select(Message.id)
