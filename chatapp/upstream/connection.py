@@ -108,7 +108,8 @@ class Connection:
 
 
 class _Following:
-    """Passes on what arrives. No greenlet waits meanwhile, and none is entered for a token."""
+    """Passes on what arrives. No greenlet waits meanwhile, and none is entered for a token: saves 5 of 60 µs of it (the
+    table of attempts in docs/performance.md)."""
 
     __slots__ = ("_over", "_read", "_take", "_watcher")
 

@@ -55,7 +55,8 @@ class EventSplitter:
 
     def _whole(self, chunk: bytes) -> bytes | None:
         """The data of a chunk that is one event as almost all are, and nothing else: "data: …" between two events.
-        Almost every token takes this way, and none of its lines is looked at by itself."""
+        Almost every token takes this way, and none of its lines is looked at by itself: saves 0.9 of 11 µs between the
+        two sockets (the table of attempts in docs/performance.md)."""
         end = len(chunk) - 2
         if chunk.find(b"\n") != end or not chunk.startswith(b"data: ") or not chunk.endswith(b"\n"):
             return None
