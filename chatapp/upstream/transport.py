@@ -1,8 +1,8 @@
 """The transport under the openai client: HTTP/1.1, one connection a stream, nothing between the socket and us.
 
 The client keeps authentication, retries, redirects and errors. Why it does not use its stock transport, and where it
-does, is told in docs/decisions/0029-a-transport-of-our-own.md. Saves 10 of 13 µs a token flat out (the table of attempts in
-docs/performance.md); `CHATAPP_DIRECT_READS=0` leaves it to the stock transport.
+does, is told in docs/decisions/0029-a-transport-of-our-own.md. Saves 10 of 13 µs a token flat out (the table of
+attempts in docs/performance.md); `CHATAPP_DIRECT_READS=0` leaves it to the stock transport.
 """
 
 from __future__ import annotations
