@@ -28,7 +28,8 @@ MODEL_NAME = re.compile(r"[A-Za-z0-9._:/@+-]{1,128}")
 """The shape of a model's name."""
 
 _KEY = re.compile(r"[!-~]+")
-_ORIGIN = re.compile(r"https?://[^/\s,*]+")
+_ORIGIN = re.compile(r"(https?)://([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?", re.IGNORECASE | re.ASCII)
+_USUAL_PORTS = {"http": "80", "https": "443"}
 _REDIS = ("redis://", "rediss://", "unix://")
 _DATABASES = ("sqlite:///", "postgresql+psycopg://")
 
@@ -115,10 +116,7 @@ class Settings(BaseModel):
     @field_validator("cors_origins")
     @classmethod
     def _whole_origins(cls, value: Origins) -> Origins:
-        for origin in value:
-            if not _ORIGIN.fullmatch(origin):
-                raise ValueError("each origin is a scheme and a host, such as https://chat.example.org")
-        return value
+        return tuple(map(_as_browsers_send_it, value))
 
     @field_validator("database_url")
     @classmethod
@@ -142,6 +140,17 @@ class Settings(BaseModel):
                 "and a reader who reaches another process would follow the answer second-hand"
             )
         return self
+
+
+def _as_browsers_send_it(origin: str) -> str:
+    """The origin in lower case and without its scheme's usual port: written otherwise it would match nothing."""
+    written = _ORIGIN.fullmatch(origin)
+    if written is None:
+        raise ValueError(
+            "each origin is a scheme, a host in ASCII and perhaps a port, such as https://chat.example.org"
+        )
+    scheme, host, port = written[1].lower(), written[2].lower(), written[3]
+    return f"{scheme}://{host}" if port in (None, _USUAL_PORTS[scheme]) else f"{scheme}://{host}:{port}"
 
 
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:

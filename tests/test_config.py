@@ -49,6 +49,12 @@ GOOD: list[tuple[str, str, str, object]] = [
         "cors_origins",
         ("https://a.example", "http://b:3000"),
     ),
+    (
+        "CORS_ORIGINS",
+        "HTTPS://Chat.Example.org:443,http://[::1]:8080,http://localhost:80,https://a.example:80",
+        "cors_origins",
+        ("https://chat.example.org", "http://[::1]:8080", "http://localhost", "https://a.example:80"),
+    ),
     ("CHATAPP_REGISTRATION", "closed", "registration", "closed"),
     ("CHATAPP_FAULTS", "1", "faults", True),
 ]
@@ -96,6 +102,10 @@ BAD = [
     ("CORS_ORIGINS", "https://*.example.org"),
     ("CORS_ORIGINS", "https://a.example https://b.example"),
     ("CORS_ORIGINS", "null"),
+    ("CORS_ORIGINS", "https://user@chat.example.org"),
+    ("CORS_ORIGINS", "https://chat.example.org?"),
+    ("CORS_ORIGINS", "https://chat.example.org:"),
+    ("CORS_ORIGINS", "https://ch\u00e4t.example.org"),
     ("CHATAPP_REGISTRATION", "maybe"),
     ("CHATAPP_FAULTS", "2"),
 ]

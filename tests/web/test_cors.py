@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.scripted_upstream import ScriptedUpstream
-from tests.web.conftest import MODELS, LogLines, MakeApp, Person, SignUp
+from tests.web.conftest import MODELS, LogLines, MakeApp, Person, SignUp, take_database_away
 
 LISTED = ["https://chat.example.org", "http://localhost:3000"]
 METHODS = {"GET", "POST", "PATCH", "DELETE", "OPTIONS"}
@@ -46,9 +48,47 @@ def test_a_listed_origin_may_read_with_credentials(app: Flask, origin: str, path
     assert "origin" in words(headers["Vary"])
 
 
-def test_a_stream_may_be_read_too(api: FlaskClient) -> None:
-    answered = api.post("/api/v1/chat", json={"message": "Hi"}, headers={"Origin": LISTED[0]})
+@pytest.mark.parametrize("origin", [*LISTED, "https://evil.example", None])
+def test_a_stream_tells_the_same(api: FlaskClient, origin: str | None) -> None:
+    headers = {} if origin is None else {"Origin": origin}
+    answered = api.post("/api/v1/chat", json={"message": "Hi"}, headers=headers)
+    assert answered.status_code == 200
+    assert answered.headers.get("Access-Control-Allow-Origin") == (origin if origin in LISTED else None)
+    assert "origin" in words(answered.headers["Vary"])
+
+
+REFUSALS: list[tuple[int, str, str, dict[str, Any]]] = [
+    (400, "POST", "/api/v1/chat", {"data": "{", "content_type": "application/json"}),
+    (401, "GET", "/api/v1/auth/ping", {"headers": {"Authorization": "Bearer worthless"}}),
+    (404, "GET", "/api/v1/turns/x/stream", {}),
+    (405, "HEAD", "/api/v1/turns/x/stream", {}),
+    (405, "PUT", "/api/v1/chat", {}),
+    (413, "POST", "/api/v1/chat", {"data": b"x" * 10_000_000, "content_type": "application/json"}),
+    (415, "POST", "/api/v1/chat", {"data": "{}", "content_type": "text/plain"}),
+    (422, "POST", "/api/v1/chat", {"json": {}}),
+]
+
+
+@pytest.mark.parametrize(("status", "method", "path", "request_"), REFUSALS)
+def test_an_error_can_be_read_from_a_listed_origin(
+    api: FlaskClient, status: int, method: str, path: str, request_: dict[str, Any]
+) -> None:
+    given = dict(request_)
+    headers = {"Origin": LISTED[1], **given.pop("headers", {})}
+    answered = api.open(path, method=method, headers=headers, **given)
+    assert answered.status_code == status
+    assert answered.headers["Access-Control-Allow-Origin"] == LISTED[1]
+    assert answered.headers["Access-Control-Allow-Credentials"] == "true"
+    assert "origin" in words(answered.headers["Vary"])
+
+
+def test_a_server_s_own_fault_can_be_read_too(app: Flask, person: Person) -> None:
+    take_database_away(app)
+    answered = app.test_client().get("/api/v1/auth/ping", headers={**person.bearer, "Origin": LISTED[0]})
+    assert answered.status_code == 503
     assert answered.headers["Access-Control-Allow-Origin"] == LISTED[0]
+    assert "retry-after" in words(answered.headers["Access-Control-Expose-Headers"])
+    assert "origin" in words(answered.headers["Vary"])
 
 
 @pytest.mark.parametrize("path", ["/api/v1/chat", "/api/v1/turns/x/stream", "/api/v1/conversations/x"])
