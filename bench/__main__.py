@@ -22,6 +22,7 @@ from bench.scenarios import (
     long_reply,
     ramp,
     readers,
+    reads,
     redis,
     relay,
     switches,
@@ -47,6 +48,7 @@ _SCENARIOS: Mapping[str, Scenario] = {
     "idle": idle.section,
     "long-conversation": long_conversation.section,
     "long-reply": long_reply.section,
+    "reads": reads.section,
     "switches": switches.section,
 }
 """In the order of the report."""
@@ -61,6 +63,7 @@ _QUICK = {
     "fairness": 1,
     "voices": 1,
     "long-conversation": 2,
+    "reads": 2,
 }
 """The scenarios that --quick chooses, and their rounds: about ten minutes."""
 

@@ -139,7 +139,7 @@ class Chatapp(Contender):
         return {**body, "voices": VOICES[: load.voices]} if load.voices > 1 else body
 
     def process(self) -> PinnedProcess:
-        self.headers = {"Authorization": f"Bearer {self._token()}"}
+        self.headers = self.sign_up(EMAIL)
         command = [*_GUNICORN, "-c", "deploy/gunicorn.conf.py", self._application]
         return PinnedProcess(
             command, self.core, self.port, self.folder / "chatapp.log", self.environment, ROOT
@@ -173,12 +173,13 @@ class Chatapp(Contender):
         finally:
             database.close()
 
-    def _token(self) -> str:
-        """An API token of the one user there is, who is made here."""
+    def sign_up(self, email: str) -> dict[str, str]:
+        """Makes a user; the headers with an API token of theirs."""
         secret = self._own_settings.jwt_secret.get_secret_value()
         with self.database() as database:
-            account = Accounts(database).create(EMAIL, "a password for the bench")
-            return ApiTokens(database, secret).issue(account, "bench").token
+            account = Accounts(database).create(email, "a password for the bench")
+            token = ApiTokens(database, secret).issue(account, "bench").token
+        return {"Authorization": f"Bearer {token}"}
 
     @property
     def _own_settings(self) -> Settings:

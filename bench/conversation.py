@@ -22,10 +22,10 @@ ANSWER = "I would count the sheep, because they are there to be counted. " * 15
 Rows = Mapping[type[Base], list[dict[str, Any]]]
 
 
-def hold(database: Database, messages: int, conversations: int = 1) -> list[str]:
-    """The names of so many finished conversations of the bench's user, each of so many messages (two or more)."""
+def hold(database: Database, messages: int, conversations: int = 1, email: str = EMAIL) -> list[str]:
+    """The names of so many finished conversations of a user, each of so many messages (two or more)."""
     with database.write() as connection:
-        user_id = connection.scalars(select(User.id).where(User.email == EMAIL)).one()
+        user_id = connection.scalars(select(User.id).where(User.email == email)).one()
         return [_hold_one(connection, user_id, messages) for _ in range(conversations)]
 
 

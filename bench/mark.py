@@ -45,6 +45,8 @@ SECOND_READER = Mark("CPU that a second reader adds to a token", 1 / 3, "× a tu
 REDIS = Mark("CPU per token with the log in Redis", 1.3, "× with the log in memory")
 LONG_CONVERSATION = Mark("CPU per message in a long conversation", 1.1, "× in a short one")
 LONG_REPLY = Mark("CPU per token late in a long reply", 1.1, "× early in it")
+READS = Mark("CPU per GET of who has many", 1.1, "× of who has few")
+VALIDATION = Mark("CPU to validate a message", 50, "µs")
 
 MARKS = (
     FLAT_OUT,
@@ -59,6 +61,8 @@ MARKS = (
     REDIS,
     LONG_CONVERSATION,
     LONG_REPLY,
+    READS,
+    VALIDATION,
 )
 """In the order in which the report lists them."""
 

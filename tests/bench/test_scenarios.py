@@ -19,6 +19,7 @@ from bench.scenarios import (
     long_reply,
     ramp,
     readers,
+    reads,
     redis,
     switches,
     thousand,
@@ -27,6 +28,7 @@ from bench.scenarios import (
 from bench.scenarios.idle import Crowd
 from bench.scenarios.readers import Audience
 from bench.scenarios.switches import AS_IT_IS, Switch
+from bench.validation import validate
 
 pytestmark = pytest.mark.skipif(not shutil.which(os.environ.get("CC", "cc")), reason="no C compiler")
 without_nginx = pytest.mark.skipif(not Nginx.program(), reason="no nginx")
@@ -171,6 +173,22 @@ def test_paced_streams_run_beside_every_disturbance(tmp_path: Path) -> None:
         assert (name == fairness.NOTHING) == (not done)
         assert f"| {name} | {done} | " in fairness.report(results)
     assert "<svg" in fairness.chart(results).svg
+
+
+def test_who_has_much_looks_at_it_beside_who_has_little(tmp_path: Path) -> None:
+    plan = reads.TINY
+    results = reads.measure(tmp_path, 1, plan)
+
+    assert [(result.held, result.requests) for result in results] == [
+        (held, plan.requests) for held in (plan.few, plan.many) for _ in range(5)
+    ]
+    assert all(result.server_s > 0 for result in results)
+    validated = list(validate(tmp_path, plan.validations))
+    assert all(each.us > 0 for each in validated)
+    text = reads.report(results, validated)
+    assert f"| messages, from the middle | {plan.many} | " in text
+    assert text.count("Mark, ") == 5 + len(validated) == 8
+    assert "<svg" in reads.chart(results).svg
 
 
 def test_a_setting_takes_turns_with_chatapp_as_it_is(tmp_path: Path) -> None:

@@ -1,0 +1,88 @@
+"""What a user looks at is found by an index, however much of it there is: nothing is scanned, nothing sorted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, event, insert
+
+from chatapp.accounts.account import Accounts
+from chatapp.accounts.api_token import ApiTokens
+from chatapp.accounts.browser_session import BrowserSessions
+from chatapp.errors import NotFound
+from chatapp.store.base import now
+from chatapp.store.conversation import Conversation
+from chatapp.store.database import Database
+from chatapp.turns.conversations import Conversations, Place
+from chatapp.turns.start import new_session_id
+
+NAME = new_session_id()
+ID = "0" * 32
+Statement = tuple[str, Any]
+Look = Callable[[Database, str], object]
+
+
+@contextmanager
+def statements(database: Database) -> Iterator[list[Statement]]:
+    """What the database is asked meanwhile."""
+    asked: list[Statement] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        asked.append((statement, parameters))
+
+    event.listen(database.engine, "before_cursor_execute", note)
+    yield asked
+    event.remove(database.engine, "before_cursor_execute", note)
+
+
+def plan(connection: Connection, statement: Statement) -> str:
+    """How the database finds what is asked for, when it would do anything rather than scan or sort."""
+    if connection.dialect.name == "sqlite":
+        found = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement[0]}", statement[1])
+        return "\n".join(row.detail for row in found)
+    for setting in ("enable_seqscan", "enable_sort", "enable_hashjoin", "enable_mergejoin"):
+        connection.exec_driver_sql(f"SET LOCAL {setting} = off")
+    found = connection.exec_driver_sql(f"EXPLAIN {statement[0]}", statement[1])
+    return "\n".join(row[0] for row in found)
+
+
+def token_of(database: Database) -> str:
+    account = Accounts(database).by_email("a@example.org")
+    assert account is not None
+    return ApiTokens(database, "s" * 32).issue(account, "a token").token
+
+
+PLACE = Place(now(), NAME)
+LOOKS: dict[str, Look] = {
+    "first page": lambda database, me: Conversations(database).list(me, 11),
+    "later page": lambda database, me: Conversations(database).list(me, 11, PLACE),
+    "one": lambda database, me: Conversations(database).get(me, NAME),
+    "messages": lambda database, me: Conversations(database).messages(me, NAME, 11, ID),
+    "latest messages": lambda database, me: Conversations(database).latest_messages(me, NAME, 11, ID),
+    "running turn": lambda database, me: Conversations(database).running_turn(me, NAME),
+    "generation": lambda database, me: Conversations(database).generation(me, ID),
+    "API token": lambda database, me: ApiTokens(database, "s" * 32).find(token_of(database)),
+    "browser session": lambda database, me: BrowserSessions(database).find("unknown"),
+}
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_what_is_looked_at_is_found_by_an_index(database: Database, look: str) -> None:
+    account = Accounts(database).create("a@example.org", "long enough")
+    with database.write() as connection:
+        made = {"session_id": NAME, "user_id": account.id, "title": "Mine", "voices": ["seeker"]}
+        connection.execute(insert(Conversation), made)
+    with statements(database) as asked, suppress(NotFound):
+        LOOKS[look](database, account.id)
+
+    selects = [each for each in asked if each[0].startswith("SELECT")]
+    assert selects
+    with database.engine.connect() as connection:
+        plans = [plan(connection, each) for each in selects]
+    for told in plans:
+        assert re.search(r"INDEX|Index", told), told
+        assert not re.search(r"\bSCAN\b|TEMP B-TREE|Seq Scan|Sort", told), told
