@@ -17,6 +17,7 @@ from sqlalchemy.exc import DataError
 from chatapp.store.base import now
 from chatapp.store.conversation import Turn
 from chatapp.store.database import Database, DatabaseUnavailable
+from chatapp.streaming.event import done
 from chatapp.streaming.event_log import EventLog
 from chatapp.streaming.shared_logs import PrivateLogs
 from chatapp.turns.answering import Answering
@@ -54,7 +55,8 @@ class FatefulRecord(TurnRecord):
             raise DataError("UPDATE", None, Exception("no"))
 
 
-def _fated(here: House, *fates: str, voices: Sequence[Voice] = (SEEKER,)) -> RunningTurn:
+@contextmanager
+def _fated(here: House, *fates: str, voices: Sequence[Voice] = (SEEKER,)) -> Iterator[RunningTurn]:
     """A turn that is answered as any other, and saved as fate wants it."""
     _, begun = here.begin(voices=tuple(voices))
     assert isinstance(begun, RunningTurn)
@@ -62,9 +64,12 @@ def _fated(here: House, *fates: str, voices: Sequence[Voice] = (SEEKER,)) -> Run
         owner_id = connection.scalar(select(Turn.owner_id).where(Turn.id == begun.id)) or ""
     record = FatefulRecord(here.database, owner_id, list(fates))
     log, prices = EventLog(begun.log.id), Prices.load()
-    return RunningTurn(
+    yield RunningTurn(
         begun.id, begun.session_id, "", "req", log, begun.generations, record, prices, bound=False
     )
+    begun.log.append(
+        done("stop")
+    )  # or the house, as it closes, would wait for the one in whose place this stands
 
 
 @pytest.mark.parametrize("fates", [("lost", "saved"), ("away", "lost", "saved"), ("lost", "away", "saved")])
@@ -75,12 +80,12 @@ def test_a_commit_whose_answer_is_lost_is_a_commit(
         ScriptedUpstream(answer("a")) as upstream,
         house(database_url, tmp_path / "data", upstream.base_url) as here,
     ):
-        turn = _fated(here, *fates)
-        turn.start()
-        client = here.read(turn)
-        assert client.names() == ["token", "usage", "done"]
-        assert client.frames[-1].json() == {"finish_reason": "stop"}
-        assert here.replies(turn.session_id)[0].status == "complete"
+        with _fated(here, *fates) as turn:
+            turn.start()
+            client = here.read(turn)
+            assert client.names() == ["token", "usage", "done"]
+            assert client.frames[-1].json() == {"finish_reason": "stop"}
+            assert here.replies(turn.session_id)[0].status == "complete"
 
 
 @pytest.mark.parametrize(
@@ -98,20 +103,20 @@ def test_what_could_not_be_saved_is_tried_until_all_of_it_is(
         ScriptedUpstream(answer("a")) as upstream,
         house(database_url, tmp_path / "data", upstream.base_url) as here,
     ):
-        turn = _fated(here, "refused", *fates)
-        turn.start()
-        client = here.read(turn)
-        assert client.names() == ["token", "usage", "failure", "done"]
-        assert client.frames[2].json()["code"] == "NOT_SAVED"
-        for _ in range(len(fates) - fates.count("saved")):
-            with pytest.raises(DatabaseUnavailable):
-                turn.save_unsaved()
-            assert turn.unsaved
-        turn.save_unsaved()
-        assert not turn.unsaved
-        reply = here.replies(turn.session_id)[0]
-        assert (reply.content, reply.status) == ("a", "complete")
-        assert here.say("next", session_id=turn.session_id)[1].names()[-1] == "done"
+        with _fated(here, "refused", *fates) as turn:
+            turn.start()
+            client = here.read(turn)
+            assert client.names() == ["token", "usage", "failure", "done"]
+            assert client.frames[2].json()["code"] == "NOT_SAVED"
+            for _ in range(len(fates) - fates.count("saved")):
+                with pytest.raises(DatabaseUnavailable):
+                    turn.save_unsaved()
+                assert turn.unsaved
+            turn.save_unsaved()
+            assert not turn.unsaved
+            reply = here.replies(turn.session_id)[0]
+            assert (reply.content, reply.status) == ("a", "complete")
+            assert here.say("next", session_id=turn.session_id)[1].names()[-1] == "done"
 
 
 def test_a_turn_does_not_end_before_its_last_reply_is_saved(database_url: str, tmp_path: Path) -> None:
@@ -121,15 +126,15 @@ def test_a_turn_does_not_end_before_its_last_reply_is_saved(database_url: str, t
         house(database_url, tmp_path / "data", upstream.base_url) as here,
     ):
         voices = SEEKER, replace(SEEKER, key="explorer")
-        turn = _fated(here, "refused", "saved", "saved", "saved", voices=voices)
-        turn.start()
-        assert here.read(turn).frames[-1].json() == {"finish_reason": "stop"}
-        assert {each.status for each in here.replies(turn.session_id)} == {"streaming", "complete"}
-        with pytest.raises(TurnRunning):
-            here.say("next", session_id=turn.session_id)
-        turn.save_unsaved()
-        assert [each.status for each in here.replies(turn.session_id)] == ["complete", "complete"]
-        assert here.say("next", session_id=turn.session_id)[1].names()[-1] == "done"
+        with _fated(here, "refused", "saved", "saved", "saved", voices=voices) as turn:
+            turn.start()
+            assert here.read(turn).frames[-1].json() == {"finish_reason": "stop"}
+            assert {each.status for each in here.replies(turn.session_id)} == {"streaming", "complete"}
+            with pytest.raises(TurnRunning):
+                here.say("next", session_id=turn.session_id)
+            turn.save_unsaved()
+            assert [each.status for each in here.replies(turn.session_id)] == ["complete", "complete"]
+            assert here.say("next", session_id=turn.session_id)[1].names()[-1] == "done"
 
 
 def test_a_process_that_ends_waits_for_what_is_not_saved(sqlite_url: str, tmp_path: Path) -> None:
