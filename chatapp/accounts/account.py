@@ -107,6 +107,23 @@ class Accounts:
             connection.execute(update(ApiToken).where(living).values(revoked_at=moment))
         return replace(account, password_changed_at=moment)
 
+    def disable(self, email: str) -> bool:
+        """Shuts a user out, whatever they hold, from their next request on. Whether there is one with this e-mail."""
+        return self._stand(email, disabled_at=now())
+
+    def enable(self, email: str) -> bool:
+        """Lets a disabled user in again; their sessions and API tokens count again, as far as they still live."""
+        return self._stand(email, disabled_at=None)
+
+    def _stand(self, email: str, *, disabled_at: datetime | None) -> bool:
+        email = email.strip().lower()
+        if not is_text(email):
+            return False
+        standing = update(User).where(User.email == email).values(disabled_at=disabled_at)
+        with self._database.write() as connection:
+            changed: Any = connection.execute(standing)
+        return bool(changed.rowcount)
+
     def _find(self, column: InstrumentedAttribute[str], value: str) -> tuple[Account, str] | None:
         if not is_text(value):
             return None  # PostgreSQL would refuse the question

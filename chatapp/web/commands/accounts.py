@@ -43,6 +43,24 @@ def set_password(email: str, password: str | None) -> None:
     click.echo(f"password of {account.email} changed")
 
 
+@users.command("disable")
+@click.argument("email")
+def disable_user(email: str) -> None:
+    """Shuts a user out: neither password, session nor API token lets them in. What they have said stays."""
+    if not services().accounts.disable(email):
+        raise _nobody()
+    click.echo(f"{email.strip().lower()} disabled")
+
+
+@users.command("enable")
+@click.argument("email")
+def enable_user(email: str) -> None:
+    """Lets a disabled user in again."""
+    if not services().accounts.enable(email):
+        raise _nobody()
+    click.echo(f"{email.strip().lower()} enabled")
+
+
 @tokens.command("create")
 @click.argument("email")
 @click.option("--days", default=30, type=click.IntRange(1, 3650), help="How long it lives.")
@@ -55,5 +73,9 @@ def create_token(email: str, days: int) -> None:
 def _account(email: str) -> Account:
     account = services().accounts.by_email(email)
     if account is None:
-        raise click.ClickException("There is no user with this e-mail.")
+        raise _nobody()
     return account
+
+
+def _nobody() -> click.ClickException:
+    return click.ClickException("There is no user with this e-mail.")

@@ -51,6 +51,8 @@ def test_a_password_is_asked_for_twice_and_not_shown(app: Flask) -> None:
         (("user", "password", "nobody@example.org", "--password", OTHER), "no user"),
         (("user", "password", "\udcff@example.org", "--password", OTHER), "no user"),
         (("user", "password", "reader@example.org", "--password", "short"), "8 to 1024"),
+        (("user", "disable", "nobody@example.org"), "no user"),
+        (("user", "enable", "\udcff@example.org"), "no user"),
         (("token", "create", "nobody@example.org"), "no user"),
         (("token", "create", "reader@example.org", "--days", "0"), "--days"),
     ],
@@ -102,3 +104,17 @@ def test_no_command_touches_a_reply_that_a_server_is_writing(
     assert last_reply(app).status == "streaming"
     assert parts_of(app).conversations.running_turn(person.id, turn["session_id"]) == turn["turn_id"]
     assert len(upstream.requests) == 1  # nor did any of them ask upstream for something
+
+
+def test_a_disabled_user_is_out_with_whatever_they_hold(app: Flask, person: Person) -> None:
+    browser, address = signed_in(app, person), "/api/v1/auth/ping"
+    done = run(app, "user", "disable", " Reader@Example.org")
+    assert (done.exit_code, done.output) == (0, "reader@example.org disabled\n")
+    assert browser.get(address).status_code == 401
+    assert app.test_client().get(address, headers=person.bearer).status_code == 401
+    assert parts_of(app).accounts.with_password(person.email, PASSWORD) is None
+    assert run(app, "token", "create", person.email).exit_code == 1
+
+    assert run(app, "user", "enable", person.email).output == "reader@example.org enabled\n"
+    assert browser.get(address).status_code == 200
+    assert app.test_client().get(address, headers=person.bearer).status_code == 200
