@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, delete, select, tuple_, update
+from sqlalchemy import Executable, bindparam, delete, select, tuple_, update
 
 from chatapp.errors import NotFound
 from chatapp.store.conversation import Conversation, Generation, Message, Turn
@@ -27,7 +27,7 @@ _LISTED = (
     Conversation.model,
     Conversation.voices,
 )
-_SAID = (
+_MESSAGE = (
     Message.id,
     Message.parent_id,
     Message.turn_id,
@@ -48,6 +48,42 @@ _SAID = (
 )
 
 
+# Statements are made once: making one anew costs more than carrying it out.
+_MINE = (Conversation.session_id == bindparam("session_id")) & (Conversation.user_id == bindparam("user_id"))
+_NEWEST = (
+    select(*_LISTED)
+    .where(Conversation.user_id == bindparam("user_id"))
+    .order_by(Conversation.updated_at.desc(), Conversation.session_id.desc())
+    .limit(bindparam("most"))
+)
+_OLDER = _NEWEST.where(
+    tuple_(Conversation.updated_at, Conversation.session_id)
+    < tuple_(bindparam("moment", type_=Conversation.updated_at.type), bindparam("name"))
+)
+_ONE = select(*_LISTED).where(_MINE)
+_SAID = (
+    select(*_MESSAGE)
+    .outerjoin(Generation, Generation.id == Message.generation_id)
+    .join(Conversation, Conversation.session_id == Message.session_id)
+    .where(Message.session_id == bindparam("session_id"), Conversation.user_id == bindparam("user_id"))
+    .limit(bindparam("most"))
+)
+_OF_TURN = (
+    select(*_MESSAGE)
+    .outerjoin(Generation, Generation.id == Message.generation_id)
+    .join(Turn, Turn.id == Message.turn_id)
+    .where(
+        Turn.id == bindparam("turn_id"),
+        Turn.session_id == bindparam("session_id"),
+        Turn.user_id == bindparam("user_id"),
+    )
+    .order_by(Message.id)
+)
+_AFTER = _SAID.where(Message.id > bindparam("after")).order_by(Message.id)
+_LATEST = _SAID.order_by(Message.id.desc())
+_BEFORE = _LATEST.where(Message.id < bindparam("before"))
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a page of conversations ends: the last one's time and name."""
@@ -64,19 +100,16 @@ class Conversations:
 
     def list(self, user_id: str, limit: int, after: Place | None = None) -> Sequence[Row]:
         """The newest first, from after `after` on."""
-        query = select(*_LISTED).where(Conversation.user_id == user_id)
+        wanted: dict[str, Any] = {"user_id": user_id, "most": limit}
         if after is not None:
-            place = tuple_(Conversation.updated_at, Conversation.session_id)
-            query = query.where(place < (after.updated_at, after.session_id))
-        newest = query.order_by(Conversation.updated_at.desc(), Conversation.session_id.desc())
+            wanted |= {"moment": after.updated_at, "name": after.session_id}
         with self._database.read() as connection:
-            return connection.execute(newest.limit(limit)).all()
+            return connection.execute(_NEWEST if after is None else _OLDER, wanted).all()
 
     def get(self, user_id: str, session_id: str) -> Row:
         """One conversation. Raises NotFound."""
-        mine = (Conversation.session_id == session_id) & (Conversation.user_id == user_id)
         with self._database.read() as connection:
-            row = connection.execute(select(*_LISTED).where(mine)).one_or_none()
+            row = connection.execute(_ONE, {"session_id": session_id, "user_id": user_id}).one_or_none()
         if row is None:
             raise NotFound
         return row
@@ -102,30 +135,28 @@ class Conversations:
 
     def messages(self, user_id: str, session_id: str, limit: int, after: str = "") -> Sequence[Row]:
         """What was said, oldest first, from after the message `after` on. Raises NotFound."""
-        self.get(user_id, session_id)
-        query = _said().where(Message.session_id == session_id, Message.id > after)
-        with self._database.read() as connection:
-            return connection.execute(query.order_by(Message.id).limit(limit)).all()
+        return self._said(_AFTER, user_id, session_id, most=limit, after=after)
 
     def latest_messages(self, user_id: str, session_id: str, limit: int, before: str | None) -> Sequence[Row]:
         """The last of what was said, before the message `before` if one is named, oldest first. Raises
         NotFound."""
-        self.get(user_id, session_id)
-        query = _said().where(Message.session_id == session_id)
-        if before is not None:
-            query = query.where(Message.id < before)
+        if before is None:
+            return self._said(_LATEST, user_id, session_id, most=limit)[::-1]
+        return self._said(_BEFORE, user_id, session_id, most=limit, before=before)[::-1]
+
+    def _said(self, query: Executable, user_id: str, session_id: str, **wanted: Any) -> Sequence[Row]:
+        wanted |= {"session_id": session_id, "user_id": user_id}
         with self._database.read() as connection:
-            return connection.execute(query.order_by(Message.id.desc()).limit(limit)).all()[::-1]
+            rows = connection.execute(query, wanted).all()
+        if not rows:
+            self.get(user_id, session_id)  # nothing was said there, or there is no such conversation
+        return rows
 
     def turn_messages(self, user_id: str, session_id: str, turn_id: str) -> Sequence[Row]:
         """The user's message and the replies of one turn. Raises NotFound."""
-        query = _said().join(Turn, Turn.id == Message.turn_id)
+        wanted = {"turn_id": turn_id, "session_id": session_id, "user_id": user_id}
         with self._database.read() as connection:
-            rows = connection.execute(
-                query.where(
-                    Turn.id == turn_id, Turn.session_id == session_id, Turn.user_id == user_id
-                ).order_by(Message.id)
-            ).all()
+            rows = connection.execute(_OF_TURN, wanted).all()
         if not rows:
             raise NotFound
         return rows
@@ -159,7 +190,3 @@ class Conversations:
         if row is None:
             raise NotFound
         return row
-
-
-def _said() -> Select[Any]:
-    return select(*_SAID).outerjoin(Generation, Generation.id == Message.generation_id)
