@@ -1,33 +1,33 @@
-"""API tokens: JWTs (RFC 7519) signed with HS256 and nothing else.
+"""API tokens: issued, listed, revoked, and read.
 
 A token that chatapp issued carries `jti`, the key of its row, so that it can be revoked. One minted elsewhere
-with the same secret has no row, and lives by its claims alone.
+with the same secret has no row, and lives by its claims alone (docs/decisions has the reasons).
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
-import jwt
-from sqlalchemy import bindparam, insert, or_, select
+from sqlalchemy import Connection, bindparam, insert, or_, select
 
+from chatapp.accounts import api_token_rows as rows
 from chatapp.accounts.account import COLUMNS, Account, account_of, demand_standing, is_text
+from chatapp.accounts.api_token_name import FROM_PASSWORD, checked_token_name
+from chatapp.accounts.claims import ApiTokenRefused, Claims
 from chatapp.accounts.issuer import Issuer
+from chatapp.accounts.last_uses import LastUses
 from chatapp.store.account import ApiToken, User
 from chatapp.store.base import now
 from chatapp.store.database import Database
 from chatapp.store.identifier import new_id
 
-AUDIENCE = "authenticated"
 ISSUER = "chatapp"
 LIFETIME = timedelta(days=30)
-_CHECKED = 5_000
-"""Tokens whose claims are remembered, by their digest."""
 _LAST = datetime(9999, 12, 31, tzinfo=UTC)
 
 # The user whom `sub` names, or `email` where `sub` names nobody; two rows when they name two people.
@@ -37,6 +37,7 @@ _HOLDER = (
         User.disabled_at,
         ApiToken.jti,
         ApiToken.revoked_at,
+        ApiToken.last_used_at,
         ApiToken.user_id.label("owner_id"),
     )
     .outerjoin(ApiToken, ApiToken.jti == bindparam("jti"))
@@ -48,8 +49,15 @@ _HOLDER = (
 class IssuedToken:
     """A fresh API token. `token` is shown once and not kept."""
 
+    jti: str
+    name: str
     token: str
-    expires_in_s: int
+    created_at: datetime
+    expires_at: datetime
+
+    @property
+    def expires_in_s(self) -> int:
+        return int((self.expires_at - self.created_at).total_seconds())
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,97 +69,137 @@ class Bearer:
 
 
 class ApiTokens:
-    """Issues and checks API tokens. `secret` signs them and has at least 32 characters."""
+    """Issues, lists, revokes and reads API tokens. `secret` signs them and has at least 32 characters."""
 
     def __init__(self, database: Database, secret: str, *, clock: Callable[[], float] = time.time) -> None:
         """`clock` says when a token is over, in seconds of Unix time."""
         self._database = database
-        self._secret = secret
-        self._clock = clock
-        self._checked: dict[bytes, dict[str, Any]] = {}
+        self._claims = Claims(secret, clock)
+        self._last_uses = LastUses(database)
 
-    def issue(self, account: Account, name: str, lifetime: timedelta = LIFETIME) -> IssuedToken:
-        """A new token of this account. Raises Unauthorized when its password was changed meanwhile."""
-        jti, moment = new_id(), now()
-        claims = {
-            "sub": account.id,
-            "email": account.email,
-            "aud": AUDIENCE,
-            "iss": ISSUER,
-            "jti": jti,
-            "iat": moment,
-            "exp": moment + lifetime,
-        }
-        row = {
-            "jti": jti,
-            "user_id": account.id,
-            "name": name,
-            "created_at": moment,
-            "expires_at": moment + lifetime,
-        }
+    def issue(
+        self, account: Account, name: str, lifetime: timedelta = LIFETIME, *, by: Issuer | None = None
+    ) -> IssuedToken:
+        """A new token of this account. One that is asked for `by` an API token ends with it, and no later. Raises
+        ValidationFailed for a name that will not do, TooManyApiTokens, and Unauthorized when the account or `by` has
+        come to its end meanwhile."""
+        row = _new_row(account, checked_token_name(name), lifetime, by)
         with self._database.write() as connection:
             demand_standing(connection, account)
-            connection.execute(insert(ApiToken).values(row))
-        token = jwt.encode(claims, self._secret, algorithm="HS256")
-        return IssuedToken(token, int(lifetime.total_seconds()))
+            self._insert(connection, row, by)
+        return self._issued(account, row)
 
-    def find(self, token: str) -> Bearer | None:
-        """Whose token this is, or None when it is worthless for any reason."""
-        claims = self._claims(token)
-        if claims is None:
-            return None
+    def issue_for_password(self, account: Account) -> IssuedToken:
+        """A new token of somebody who has just told their password, which is never refused for their number: the one
+        that was not used for longest ends in its place."""
+        row = _new_row(account, FROM_PASSWORD, LIFETIME, None)
+        with self._database.write() as connection:
+            demand_standing(connection, account)
+            rows.end_longest_unused(connection, account.id, FROM_PASSWORD)
+            self._insert(connection, row, None)
+        return self._issued(account, row)
+
+    def issue_unseen(
+        self, account: Account, name: str, lifetime: timedelta, *, by: Issuer, form: str
+    ) -> None:
+        """A new token that `show` shows. A form that is sent again in the same session makes no other, as long as its
+        token is still to be shown. Raises what `issue` raises."""
+        row = _new_row(account, checked_token_name(name), lifetime, by)
+        row["unseen_hash"] = _form_hash(by, form)
+        with self._database.write() as connection:
+            demand_standing(connection, account)
+            if not rows.is_unseen(connection, account.id, row["unseen_hash"]):
+                self._insert(connection, row, by)
+
+    def show(self, account: Account, by: Issuer, form: str) -> IssuedToken | None:
+        """The token that this session's form has made: once, and soon. It is signed anew for that; what is signed
+        twice is the same."""
+        with self._database.write() as connection:
+            row = rows.take_unseen(connection, account.id, _form_hash(by, form))
+        return self._issued(account, row) if row else None
+
+    def list(self, account: Account, limit: int, before: str | None = None) -> Sequence[Any]:
+        """Those that live, the newest first, from before the token `before` on."""
+        with self._database.read() as connection:
+            return rows.listed(connection, account.id, limit, before)
+
+    def revoke(self, account: Account, jti: str) -> None:
+        """From now on it is worthless, with all that it has made; one that is revoked already stays so. Raises
+        NotFound unless it is the account's."""
+        with self._database.write() as connection:
+            demand_standing(connection, account)
+            rows.revoke(connection, account.id, jti)
+
+    def read(self, token: str) -> Bearer:
+        """Whose token this is. Raises ApiTokenRefused when it is worthless for any reason."""
+        claims = self._claims.read(token)
         wanted = {name: _text(claims.get(name)) for name in ("sub", "email", "jti")}
         wanted["email"] = wanted["email"].strip().lower()
         with self._database.read() as connection:
             holders = connection.execute(_HOLDER, wanted).all()
-        if len(holders) != 1 or not _lives(claims, holders[0]):
-            return None
-        issuer = Issuer(jti=holders[0].jti, expires_at=_end(claims["exp"]))
-        return Bearer(account_of(holders[0]), issuer)
+        if len(holders) != 1:
+            raise ApiTokenRefused("names two people" if holders else "names nobody")
+        holder = holders[0]
+        if end := _ended_by(claims, holder):
+            raise ApiTokenRefused(end, holder.id)
+        if holder.jti is not None:
+            self._last_uses.note(holder.jti, holder.last_used_at)
+        return Bearer(account_of(holder), Issuer(jti=holder.jti, expires_at=_end(claims["exp"])))
 
-    def _claims(self, token: str) -> dict[str, Any] | None:
-        """What the token says, while it is sound and not over. What was found sound stays so, and its signature is
-        not checked again: saves 0.1 ms a request. Whether a token still lives, the database is asked each time."""
-        digest = sha256(token.encode("utf-8", "surrogatepass")).digest()
-        claims = self._checked.get(digest)
-        if claims is None and (claims := self._decoded(token)) is not None:
-            if len(self._checked) >= _CHECKED:
-                self._checked.clear()
-            self._checked[digest] = claims
-        return claims if claims is not None and int(claims["exp"]) > self._clock() else None
+    def stop(self) -> None:
+        """Called by the server as its worker ends."""
+        self._last_uses.stop()
 
-    def _decoded(self, token: str) -> dict[str, Any] | None:
-        try:
-            claims: dict[str, Any] = jwt.decode(
-                token,
-                self._secret,
-                algorithms=["HS256"],
-                audience=AUDIENCE,
-                options={"require": ["exp", "aud"]},
-            )
-        except (jwt.InvalidTokenError, ValueError, OverflowError):
-            return None
-        return claims
+    def _insert(self, connection: Connection, row: dict[str, Any], by: Issuer | None) -> None:
+        rows.demand_living(connection, by)
+        rows.demand_room(connection, row["user_id"], row["name"])
+        rows.forget_ended(connection, row["user_id"])
+        connection.execute(insert(ApiToken).values(row))
+
+    def _issued(self, account: Account, row: dict[str, Any]) -> IssuedToken:
+        moments = {"iat": row["created_at"], "exp": row["expires_at"]}
+        claims = {"sub": account.id, "email": account.email, "iss": ISSUER, "jti": row["jti"], **moments}
+        told = {name: row[name] for name in ("jti", "name", "created_at", "expires_at")}
+        return IssuedToken(token=self._claims.written(claims), **told)
 
 
-def _lives(claims: dict[str, Any], holder: Any) -> bool:
-    """Whether neither a revocation, nor a change of password, nor an administrator has ended the token."""
+def _new_row(account: Account, name: str, lifetime: timedelta, by: Issuer | None) -> dict[str, Any]:
+    moment = now()
+    end = moment + lifetime
+    return {
+        "jti": new_id(),
+        "user_id": account.id,
+        "name": name,
+        "created_at": moment,
+        "expires_at": min(end, by.expires_at) if by and by.expires_at else end,
+        "made_by": by.jti if by else None,
+    }
+
+
+def _ended_by(claims: dict[str, Any], holder: Any) -> str | None:
+    """What has ended the token: a revocation, a change of password, an administrator, or nothing."""
     if holder.disabled_at is not None:
-        return False
+        return "of a disabled user"
+    if holder.jti is not None and holder.owner_id != holder.id:
+        return "of another user"
     if holder.jti is not None:
-        return holder.revoked_at is None and bool(holder.owner_id == holder.id)
+        return None if holder.revoked_at is None else "revoked"
     if claims.get("iss") == ISSUER:
-        return False
-    if holder.password_changed_at is None:
-        return True
+        return "not listed"
+    changed = holder.password_changed_at
     # `iat` may be in whole seconds: what was issued in the second of the change is taken as older.
-    issued = claims.get("iat")
-    return isinstance(issued, int | float) and int(issued) > holder.password_changed_at.timestamp()
+    is_newer = changed is None or int(claims.get("iat", 0)) > changed.timestamp()
+    return None if is_newer else "from before the password was changed"
 
 
-def _end(exp: Any) -> datetime:
+def _end(exp: int | float) -> datetime:
     """The moment that the claim `exp` names, or the last that a database can hold."""
     return datetime.fromtimestamp(min(int(exp), _LAST.timestamp()), UTC)
+
+
+def _form_hash(by: Issuer, form: str) -> str:
+    """Names a form of one browser's session: no other session can ask for what it has made."""
+    return sha256(f"{by.session_hash} {form}".encode("utf-8", "replace")).hexdigest()
 
 
 def _text(claim: object) -> str:

@@ -39,7 +39,10 @@ class BrowserSession(Base):
 
 
 class ApiToken(Base):
-    """An API token that chatapp issued. The token itself is not kept; its `jti` is this row's id."""
+    """An API token that chatapp issued. The token itself is not kept; its `jti` is this row's id.
+
+    `made_by` is the `jti` of the API token that asked for it, with which it ends; None where a person did.
+    `unseen_hash` names the form that asked for it until that form's answer has shown it."""
 
     __tablename__ = "api_tokens"
 
@@ -49,3 +52,6 @@ class ApiToken(Base):
     created_at: Mapped[Moment]
     expires_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+    made_by: Mapped[str | None] = mapped_column(String(32))
+    unseen_hash: Mapped[str | None] = mapped_column(String(64))

@@ -10,6 +10,7 @@ from flask import Flask, Request, g, request, session
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
 
 from chatapp.accounts.account import Account
+from chatapp.accounts.claims import ApiTokenRefused
 from chatapp.accounts.issuer import Issuer
 from chatapp.accounts.stream_token import StreamTokenRefused
 from chatapp.errors import Unauthorized, Unavailable
@@ -18,7 +19,7 @@ from chatapp.web.services import services
 from chatapp.web.session import Session
 from chatapp.web.streams.position import asked_position
 
-_BEARER = "bearer "
+_BEARER = "bearer"
 
 
 class Person(UserMixin):  # type: ignore[misc] # the extension has no types
@@ -87,7 +88,14 @@ def read_by_stream_token(token: str, stream: Mapping[str, str]) -> None:
 
 def has_bearer() -> bool:
     """Whether this request tries to sign in by an API token."""
-    return request.headers.get("Authorization", "").lower().startswith(_BEARER)
+    return _authorization(request)[0].lower() == _BEARER
+
+
+def _authorization(incoming: Request) -> tuple[str, str]:
+    """The scheme and what comes after it. Where there are several such headers, a server makes one of them, which
+    names nobody."""
+    scheme, _, rest = incoming.headers.get("Authorization", "").strip().partition(" ")
+    return scheme, rest.strip()
 
 
 def _comes_by_token() -> bool:
@@ -105,10 +113,10 @@ def _by_request(incoming: Request) -> Person | None:
         return Person(g.stream_reader)
     if not has_bearer():
         return None
-    token = incoming.headers["Authorization"][len(_BEARER) :].strip()
-    found = services().api_tokens.find(token)
-    if found is None:
-        refused("API token", "worthless")
+    try:
+        found = services().api_tokens.read(_authorization(incoming)[1])
+    except ApiTokenRefused as refusal:
+        refused("API token", refusal.reason, refusal.user_id)
         return None
     return Person(found.account, found.issuer)
 

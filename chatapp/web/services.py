@@ -62,6 +62,7 @@ class Services:
     def stop(self) -> None:
         """Called by the server as its worker ends."""
         self.answering.stop()
+        self.api_tokens.stop()
         self.database.close()
 
 

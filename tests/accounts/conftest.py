@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from sqlalchemy import insert
 
 from chatapp.accounts.account import Account, Accounts
 from chatapp.accounts.api_token import ApiTokens
 from chatapp.accounts.browser_session import BrowserSessions
+from chatapp.accounts.claims import ApiTokenRefused
 from chatapp.accounts.password import hash_password
 from chatapp.store.account import User
 from chatapp.store.database import Database
@@ -52,11 +55,15 @@ def sessions(database: Database) -> BrowserSessions:
 
 
 @pytest.fixture
-def tokens(database: Database) -> ApiTokens:
-    return ApiTokens(database, SECRET)
+def tokens(database: Database) -> Iterator[ApiTokens]:
+    tokens = ApiTokens(database, SECRET)
+    yield tokens
+    tokens.stop()
 
 
 def whose(tokens: ApiTokens, token: str) -> Account | None:
     """The account that an API token stands for."""
-    found = tokens.find(token)
-    return found.account if found else None
+    try:
+        return tokens.read(token).account
+    except ApiTokenRefused:
+        return None

@@ -127,7 +127,7 @@ def test_a_token_has_an_end_and_there_is_no_leeway(judge: Judge) -> None:
 
 def test_a_token_that_was_found_sound_still_has_its_end(database: Database, person: Account) -> None:
     clock = [time.time()]
-    tokens = ApiTokens(database, SECRET, clock=lambda: clock[0])
+    tokens = ApiTokens(database, SECRET, clock=lambda: clock[0])  # this one has no row to note its use in
     token = signed(claims_of(person, exp=int(clock[0]) + 60))
     for _ in range(2):
         assert whose(tokens, token) == person
@@ -238,7 +238,7 @@ def test_a_change_of_password_ends_what_was_issued_before_it(
         signed(claims_of(person, iat=moment - 10)),
         signed(claims_of(person, iat=moment - 10, jti="elsewhere")),
         signed(claims_of(person, jti="elsewhere")),
-        signed(claims_of(person, iat=False)),
+        signed(claims_of(person, iat=0)),
     ]
     assert [whose(tokens, each) for each in before] == [person] * len(before)
     accounts.set_password(person, "another good password")
@@ -280,4 +280,4 @@ pairs = st.tuples(st.binary(), st.binary()).map(lambda two: f"{encoded(two[0])}.
 @given(st.text() | pairs)
 @settings(deadline=None)
 def test_no_garbage_surprises_it(token: str) -> None:
-    assert ApiTokens(NoDatabase(), SECRET).find(token) is None
+    assert whose(ApiTokens(NoDatabase(), SECRET), token) is None

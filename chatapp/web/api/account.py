@@ -43,5 +43,5 @@ def token() -> Response:
     if account is None:
         refused_sign_in(credentials.email)
         raise Unauthorized("The e-mail or the password is not right.")
-    issued = services().api_tokens.issue(account, "from a password")
+    issued = services().api_tokens.issue_for_password(account)
     return jsonify(token=issued.token, token_type="Bearer", expires_in=issued.expires_in_s)  # noqa: S106
