@@ -19,7 +19,17 @@ from chatapp.store.database import Database
 from chatapp.telemetry.log import configure_logging
 from chatapp.turns.answering import Answering
 from chatapp.turns.conversations import Conversations
-from chatapp.web.api import account, catalogue, chat, conversation, generation, health, stream_token, turn
+from chatapp.web.api import (
+    account,
+    api_token,
+    catalogue,
+    chat,
+    conversation,
+    generation,
+    health,
+    stream_token,
+    turn,
+)
 from chatapp.web.commands import accounts as account_commands
 from chatapp.web.commands import database as database_commands
 from chatapp.web.commands import simulator as simulator_command
@@ -43,7 +53,7 @@ ROOT = Path(__file__).resolve().parents[1]
 BODY_LIMIT = 256 * 1024
 """Bytes of a request's body. 4000 characters, each escaped, fit four times."""
 
-API = (health, account, chat, turn, generation, stream_token, conversation, catalogue)
+API = (health, account, api_token, chat, turn, generation, stream_token, conversation, catalogue)
 COMMANDS = (
     account_commands.users,
     account_commands.tokens,

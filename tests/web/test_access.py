@@ -42,6 +42,8 @@ FORMS = [
     f"/c/{NAME}/messages",
     "/turns/x/stop",
     "/turns/x/again",
+    "/tokens",
+    "/tokens/x/revoke",
 ]
 CALLS = [
     ("POST", "/api/v1/chat"),
@@ -55,6 +57,8 @@ CALLS = [
     ("POST", "/api/v1/auth/token"),
     ("PATCH", f"/api/v1/conversations/{NAME}"),
     ("DELETE", f"/api/v1/conversations/{NAME}"),
+    ("POST", "/api/v1/tokens"),
+    ("DELETE", "/api/v1/tokens/x"),
 ]
 
 
@@ -88,7 +92,16 @@ def test_every_view_asks_for_a_sign_in_unless_it_is_known_to_be_public(standing_
 def test_the_pages_are_there(standing_app: Flask) -> None:
     """A blueprint whose modules nobody imports has no views."""
     rules = {rule.rule for rule in standing_app.url_map.iter_rules()}
-    assert {"/", "/sign-in", "/sign-out", "/register", "/password", "/c/<session_id>", "/messages"} <= rules
+    assert {
+        "/",
+        "/sign-in",
+        "/sign-out",
+        "/register",
+        "/password",
+        "/tokens",
+        "/c/<session_id>",
+        "/messages",
+    } <= rules
 
 
 def test_every_changing_form_and_call_is_named_here(standing_app: Flask) -> None:

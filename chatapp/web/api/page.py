@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
@@ -17,6 +18,7 @@ from chatapp.web.services import services
 
 LIMIT = 100
 _DEFAULT = 50
+_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
 
 def asked_limit() -> int:
@@ -50,6 +52,16 @@ def asked_message() -> str:
     """The last message of the page before this one. Raises ValidationFailed."""
     written = request.args.get("cursor", "")
     if len(written) > 64 or not (written == "" or (written.isascii() and written.isalnum())):
+        raise _bad_cursor()
+    return written
+
+
+def asked_id() -> str | None:
+    """The same where the items' own identifiers tell their order. Raises ValidationFailed."""
+    written = request.args.get("cursor")
+    if not written:
+        return None
+    if not _ID.fullmatch(written):
         raise _bad_cursor()
     return written
 

@@ -64,9 +64,13 @@ def enable_user(email: str) -> None:
 @tokens.command("create")
 @click.argument("email")
 @click.option("--days", default=30, type=click.IntRange(1, 3650), help="How long it lives.")
-def create_token(email: str, days: int) -> None:
+@click.option("--name", default="from the command line", help="What it is called in the list.")
+def create_token(email: str, days: int, name: str) -> None:
     """Prints a new API token, and nothing else."""
-    issued = services().api_tokens.issue(_account(email), "from the command line", timedelta(days=days))
+    try:
+        issued = services().api_tokens.issue(_account(email), name, timedelta(days=days))
+    except ChatappError as error:
+        raise click.ClickException(error.message) from None
     click.echo(issued.token)
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import secrets
-import shlex
 
 import click
 from flask.cli import with_appcontext
 
+from chatapp.web.curl_line import curl_line
 from chatapp.web.services import services
 
 ADMIN = "admin@example.org"
@@ -29,7 +29,7 @@ def welcome() -> None:
     account = services().accounts.create(ADMIN, password, name="Admin", admin=True)
     token = services().api_tokens.issue(account, "from the first start").token
     click.echo(f"  e-mail    {ADMIN}\n  password  {password}\n")
-    click.echo(f"  {_curl(address, token)}\n")
+    click.echo(f"  {curl_line(address, token)}\n")
 
 
 def _shown_host(host: str) -> str:
@@ -37,11 +37,3 @@ def _shown_host(host: str) -> str:
     if host in {"0.0.0.0", "::"}:  # noqa: S104 - compared, not listened on
         return "127.0.0.1"
     return f"[{host}]" if ":" in host else host
-
-
-def _curl(address: str, token: str) -> str:
-    body = '{"message": "Hello! What can you do?"}'
-    return (
-        f"curl -N {address}/api/v1/chat -H {shlex.quote(f'Authorization: Bearer {token}')} "
-        f"-H 'Content-Type: application/json' -d {shlex.quote(body)}"
-    )
