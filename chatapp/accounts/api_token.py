@@ -18,7 +18,7 @@ from sqlalchemy import Connection, bindparam, insert, or_, select
 from chatapp.accounts import api_token_rows as rows
 from chatapp.accounts.account import COLUMNS, Account, account_of, demand_standing, is_text
 from chatapp.accounts.api_token_name import FROM_PASSWORD, checked_token_name
-from chatapp.accounts.claims import ApiTokenRefused, Claims
+from chatapp.accounts.claims import ISSUER, ApiTokenRefused, Claims
 from chatapp.accounts.issuer import Issuer
 from chatapp.accounts.last_uses import LastUses
 from chatapp.store.account import ApiToken, User
@@ -26,7 +26,6 @@ from chatapp.store.base import now
 from chatapp.store.database import Database
 from chatapp.store.identifier import new_id
 
-ISSUER = "chatapp"
 LIFETIME = timedelta(days=30)
 _LAST = datetime(9999, 12, 31, tzinfo=UTC)
 
@@ -158,7 +157,7 @@ class ApiTokens:
 
     def _issued(self, account: Account, row: dict[str, Any]) -> IssuedToken:
         moments = {"iat": row["created_at"], "exp": row["expires_at"]}
-        claims = {"sub": account.id, "email": account.email, "iss": ISSUER, "jti": row["jti"], **moments}
+        claims = {"sub": account.id, "email": account.email, "jti": row["jti"], **moments}
         told = {name: row[name] for name in ("jti", "name", "created_at", "expires_at")}
         return IssuedToken(token=self._claims.written(claims), **told)
 

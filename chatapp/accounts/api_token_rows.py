@@ -105,10 +105,11 @@ def is_unseen(connection: Connection, user_id: str, form_hash: str) -> bool:
 
 def take_unseen(connection: Connection, user_id: str, form_hash: str) -> dict[str, Any] | None:
     """The row of that token, for one of all who ask."""
-    taken = update(ApiToken).where(_unseen(user_id, form_hash)).values(unseen_hash=None)
+    unseen = _unseen(user_id, form_hash)
     told = (ApiToken.jti, ApiToken.name, ApiToken.created_at, ApiToken.expires_at)
-    row = connection.execute(taken.returning(*told)).one_or_none()
-    return dict(row._mapping) if row else None
+    row = connection.execute(select(*told).where(unseen)).one_or_none()
+    taken: Any = connection.execute(update(ApiToken).where(unseen).values(unseen_hash=None))
+    return dict(row._mapping) if row and taken.rowcount else None
 
 
 def _living(user_id: str) -> ColumnElement[bool]:

@@ -146,11 +146,17 @@ def test_a_token_comes_into_force(claims: Claims, clock: Clock) -> None:
     assert reason(claims, token) == "not in force yet"
 
 
+def test_a_token_of_ours_may_come_from_a_clock_that_is_ahead(claims: Claims) -> None:
+    assert reason(claims, saying(iss="chatapp", iat=NOW + 1)) is None
+    assert reason(claims, saying(iss="chatapp", nbf=NOW + 1)) == "not in force yet"
+    assert reason(claims, saying(iss=["chatapp"], iat=NOW + 1)) == "not in force yet"
+
+
 def test_the_same_claims_are_the_same_token(claims: Claims) -> None:
     """A token that is shown need not have been kept."""
     said = {"sub": "a", "exp": NOW + 60}
     assert claims.written(said) == claims.written(said)
-    assert claims.read(claims.written(said)) == {**said, "aud": "authenticated"}
+    assert claims.read(claims.written(said)) == {**said, "aud": "authenticated", "iss": "chatapp"}
 
 
 @given(

@@ -50,10 +50,11 @@ def plan(connection: Connection, statement: Statement) -> str:
     return "\n".join(row[0] for row in found)
 
 
-def token_of(database: Database) -> str:
-    account = Accounts(database).by_email("a@example.org")
+def look_at_token(database: Database) -> None:
+    account, tokens = Accounts(database).by_email("a@example.org"), ApiTokens(database, "s" * 32)
     assert account is not None
-    return ApiTokens(database, "s" * 32).issue(account, "a token").token
+    tokens.read(tokens.issue(account, "a token").token)
+    tokens.stop()
 
 
 PLACE = Place(now(), NAME)
@@ -65,7 +66,7 @@ LOOKS: dict[str, Look] = {
     "latest messages": lambda database, me: Conversations(database).latest_messages(me, NAME, 11, ID),
     "running turn": lambda database, me: Conversations(database).running_turn(me, NAME),
     "generation": lambda database, me: Conversations(database).generation(me, ID),
-    "API token": lambda database, me: ApiTokens(database, "s" * 32).find(token_of(database)),
+    "API token": lambda database, _me: look_at_token(database),
     "browser session": lambda database, me: BrowserSessions(database).find("unknown"),
 }
 
