@@ -1,4 +1,4 @@
-"""API tokens as rows: listed, revoked with what they have made, bounded in number, shown once, last used."""
+"""API tokens as rows: listed, revoked with what they have made, bounded in number, shown once."""
 
 from __future__ import annotations
 
@@ -16,15 +16,13 @@ from chatapp.accounts.api_token_name import FROM_PASSWORD
 from chatapp.accounts.api_token_rows import MOST, TooManyApiTokens
 from chatapp.accounts.claims import ApiTokenRefused
 from chatapp.accounts.issuer import Issuer
-from chatapp.accounts.last_uses import RESOLUTION
 from chatapp.errors import NotFound, Unauthorized, ValidationFailed
-from chatapp.store.account import ApiToken, User
+from chatapp.store.account import ApiToken
 from chatapp.store.base import now
 from chatapp.store.database import Database
 from chatapp.store.identifier import new_id
-from tests.accounts.conftest import SECRET, whose
+from tests.accounts.conftest import whose
 from tests.accounts.test_api_token import claims_of, signed
-from tests.sqlite_lock import SqliteLock
 from tests.turns.house import until
 
 SESSION = Issuer(session_hash="a" * 64)
@@ -324,98 +322,3 @@ def test_it_is_shown_soon_or_never(
     with database.write() as connection:
         connection.execute(update(ApiToken).values(**values))
     assert tokens.show(person, SESSION, "form") is None
-
-
-# Last used
-
-
-@pytest.fixture
-def issued(tokens: ApiTokens, person: Account) -> Any:
-    return tokens.issue(person, "used")
-
-
-def last_used(database: Database) -> datetime | None:
-    with database.read() as connection:
-        return connection.scalar(select(ApiToken.last_used_at))
-
-
-def test_a_use_is_noted(database: Database, tokens: ApiTokens, person: Account, issued: Any) -> None:
-    before = now()
-    assert whose(tokens, issued.token) == person
-    until(lambda: last_used(database))
-    assert before <= (last_used(database) or before) <= now()
-
-
-def test_a_use_is_noted_once_a_minute(
-    database: Database, tokens: ApiTokens, person: Account, issued: Any
-) -> None:
-    recent, old = now() - RESOLUTION + timedelta(seconds=30), now() - RESOLUTION
-    change(database, issued.jti, last_used_at=recent)
-    for _ in range(3):
-        assert whose(tokens, issued.token) == person
-    tokens.stop()
-    assert last_used(database) == recent
-    change(database, issued.jti, last_used_at=old)
-    assert whose(tokens, issued.token) == person
-    tokens.stop()
-    assert last_used(database) != old
-
-
-def test_of_processes_that_note_the_same_use_one_writes(
-    database: Database, tokens: ApiTokens, person: Account, issued: Any
-) -> None:
-    """Each has read the row before the other wrote it."""
-    second = ApiTokens(database, SECRET)
-    noted: list[datetime | None] = []
-    for each in (tokens, second):
-        each._last_uses.note(issued.jti, None)
-        each.stop()
-        noted.append(last_used(database))
-    assert noted[0] == noted[1] is not None
-
-
-def test_many_uses_are_written_together(database: Database, tokens: ApiTokens, person: Account) -> None:
-    jtis = fill(database, person, 250)
-    for jti in jtis * 2:
-        tokens._last_uses.note(jti, None)
-    tokens.stop()
-    assert count_of(database, ApiToken.last_used_at.is_(None)) == 0
-
-
-def test_a_use_that_cannot_be_noted_is_in_nobody_s_way(sqlite_url: str, password_hash: str) -> None:
-    """Another process holds the lock; the token is read meanwhile, and its next use is noted."""
-    database = Database(sqlite_url, lock_wait_s=0.1)
-    account = Account(new_id(), "a@example.org", "a", "user")
-    with database.write() as connection:
-        values = {"id": account.id, "email": account.email, "name": "a", "role": "user"}
-        connection.execute(insert(User).values(**values, password_hash=password_hash))
-    tokens = ApiTokens(database, SECRET)
-    token = tokens.issue(account, "used").token
-    with SqliteLock(sqlite_url):
-        for _ in range(3):
-            assert whose(tokens, token) == account
-        tokens.stop()
-        assert last_used(database) is None
-    assert whose(tokens, token) == account
-    tokens.stop()
-    assert last_used(database) is not None
-    database.close()
-
-
-def test_a_row_that_somebody_is_changing_is_not_waited_for(postgresql_url: str, password_hash: str) -> None:
-    database = Database(postgresql_url, transaction_s=5)
-    account = Account(new_id(), "a@example.org", "a", "user")
-    with database.write() as connection:
-        values = {"id": account.id, "email": account.email, "name": "a", "role": "user"}
-        connection.execute(insert(User).values(**values, password_hash=password_hash))
-    tokens = ApiTokens(database, SECRET)
-    token = tokens.issue(account, "used").token
-    with database.write() as connection:
-        connection.execute(select(ApiToken.jti).with_for_update()).all()
-        assert whose(tokens, token) == account
-        writer = tokens._last_uses._writer
-        assert writer is not None
-        writer.join(timeout=20)
-        assert writer.successful()
-    assert last_used(database) is None
-    database.close()

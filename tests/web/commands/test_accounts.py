@@ -55,6 +55,7 @@ def test_a_password_is_asked_for_twice_and_not_shown(app: Flask) -> None:
         (("user", "enable", "\udcff@example.org"), "no user"),
         (("token", "create", "nobody@example.org"), "no user"),
         (("token", "create", "reader@example.org", "--days", "0"), "--days"),
+        (("token", "create", "reader@example.org", "--name", "a\x1b[2Jb"), "characters that cannot be shown"),
     ],
 )
 def test_what_will_not_do_is_one_sentence(
@@ -83,6 +84,13 @@ def test_a_token_is_printed_alone_and_works(app: Flask, person: Person) -> None:
     assert (done.exit_code, token.count("."), token.split()) == (0, 2, [token])
     answered = app.test_client().get("/api/v1/auth/ping", headers={"Authorization": f"Bearer {token}"})
     assert answered.get_json()["user_id"] == person.id
+
+
+def test_a_token_has_the_name_that_it_was_given(app: Flask, person: Person) -> None:
+    for arguments in ((), ("--name", "the crontab of web1")):
+        assert run(app, "token", "create", person.email, *arguments).exit_code == 0
+    names = [row.name for row in parts_of(app).api_tokens.list(person.account, 2)]
+    assert names == ["the crontab of web1", "from the command line"]
 
 
 def test_no_command_touches_a_reply_that_a_server_is_writing(
