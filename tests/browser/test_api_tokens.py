@@ -21,6 +21,8 @@ def test_a_token_is_made_used_and_revoked(browser: Browser, server: Server, scri
             f"curl -N {server.url}/api/v1/chat -H 'Authorization: Bearer {token}' "
             """-H 'Content-Type: application/json' -d '{"message": "Hello! What can you do?"}'"""
         )
+        copy = reader.page.get_by_role("button", name="Copy")
+        expect(copy).to_have_count(2 if scripts else 0)
         reader.page.reload()  # shows it no more, makes no second one, and asks nothing
         expect(reader.page.get_by_label("API token", exact=True)).to_have_count(0)
         row = reader.page.get_by_role("row", name="My <laptop>")
