@@ -20,6 +20,7 @@ from chatapp.telemetry.log import configure_logging
 from chatapp.turns.answering import Answering
 from chatapp.turns.conversations import Conversations
 from chatapp.web.api import account, catalogue, chat, conversation, generation, health, stream_token, turn
+from chatapp.web.body_size import BODY
 from chatapp.web.commands import accounts as account_commands
 from chatapp.web.commands import database as database_commands
 from chatapp.web.commands import simulator as simulator_command
@@ -29,20 +30,22 @@ from chatapp.web.error_answers import init_error_answers
 from chatapp.web.form import MOST_FIELDS, FormRequest
 from chatapp.web.gate import init_gate
 from chatapp.web.identity import init_identity
+from chatapp.web.limits.limits import init_limits
+from chatapp.web.limits.shared_redis import SharedRedis
 from chatapp.web.pages.blueprint import blueprint as pages
 from chatapp.web.pages.blueprint import template_values
 from chatapp.web.request_id import init_request_id
 from chatapp.web.security_headers import init_security_headers
 from chatapp.web.services import EXTENSION, Services
 from chatapp.web.session import RowSessions
+from chatapp.web.streams.open_streams import StreamsHere
+from chatapp.web.streams.place import init_place
+from chatapp.web.streams.shared_streams import SharedStreams
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 ROOT = Path(__file__).resolve().parents[1]
-BODY_LIMIT = 256 * 1024
-"""Bytes of a request's body. 4000 characters, each escaped, fit four times."""
-
 API = (health, account, chat, turn, generation, stream_token, conversation, catalogue)
 COMMANDS = (
     account_commands.users,
@@ -62,20 +65,22 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
     app.request_class = FormRequest
     app.config.update(
         SECRET_KEY=settings.secret_key.get_secret_value(),
-        MAX_CONTENT_LENGTH=BODY_LIMIT,
+        MAX_CONTENT_LENGTH=BODY,
         SESSION_COOKIE_SECURE=settings.production,
         MAX_FORM_PARTS=MOST_FIELDS,
         WTF_CSRF_TIME_LIMIT=None,
         SEND_FILE_MAX_AGE_DEFAULT=300,
     )
-    app.extensions[EXTENSION] = parts = _parts(settings, database)
+    redis = SharedRedis(settings.redis_url.get_secret_value()) if settings.redis_url else None
+    app.extensions[EXTENSION] = parts = _parts(settings, database, redis)
     app.session_interface = RowSessions(parts.browser_sessions, settings.secret_key.get_secret_value())
-    _init(app, settings)
+    _init(app, settings, redis)
     return app
 
 
-def _parts(settings: Settings, database: Database | None) -> Services:
+def _parts(settings: Settings, database: Database | None, redis: SharedRedis | None) -> Services:
     database = database or Database(settings.database_url.get_secret_value())
+    most = settings.streams_per_user
     return Services(
         settings=settings,
         database=database,
@@ -85,13 +90,16 @@ def _parts(settings: Settings, database: Database | None) -> Services:
         stream_tokens=StreamTokens(database),
         conversations=Conversations(database),
         answering=Answering(settings, database),
+        open_streams=SharedStreams(redis, most) if redis else StreamsHere(most),
     )
 
 
-def _init(app: Flask, settings: Settings) -> None:
+def _init(app: Flask, settings: Settings, redis: SharedRedis | None) -> None:
     init_request_id(app)
     init_identity(app)
     init_gate(app)
+    init_place(app)
+    init_limits(app, settings, redis)
     init_error_answers(app)
     init_security_headers(app)
     init_cors(app, settings.cors_origins)
