@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from typing import Protocol
+from weakref import WeakSet
 
 from chatapp.errors import TooManyRequests
 
@@ -25,17 +27,20 @@ class TooManyStreams(TooManyRequests):
 
 
 class OpenStream:
-    """One place among a user's open streams, until `release`, which may be called again and does nothing then."""
+    """One place among a user's open streams, until `release`, which may be called again and does nothing then. Who
+    counts holds it weakly: one that nobody holds any more, because its connection came to nothing, is free."""
 
-    __slots__ = ("_release",)
+    __slots__ = ("__weakref__", "_release", "name", "user_id")
 
-    def __init__(self, release: Callable[[], None]) -> None:
-        self._release: Callable[[], None] | None = release
+    def __init__(self, user_id: str, release: Callable[[OpenStream], None]) -> None:
+        self.user_id = user_id
+        self.name = secrets.token_hex(8)
+        self._release: Callable[[OpenStream], None] | None = release
 
     def release(self) -> None:
         release, self._release = self._release, None
         if release is not None:
-            release()
+            release(self)
 
 
 class OpenStreams(Protocol):
@@ -53,19 +58,35 @@ class StreamsHere:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._open: dict[str, int] = {}
+        self._open: dict[str, WeakSet[OpenStream]] = {}
 
     def open(self, user_id: str) -> OpenStream:
-        held = self._open.get(user_id, 0)
-        if held >= self._limit:
+        place = OpenStream(user_id, self.remove)
+        if self.add(place) > self._limit:
+            place.release()
             raise TooManyStreams(self._limit)
-        self._open[user_id] = held + 1
-        return OpenStream(lambda: self._closed(user_id))
+        return place
 
     def close(self) -> None:
         """Nothing to let go of."""
 
-    def _closed(self, user_id: str) -> None:
-        held = self._open.pop(user_id) - 1
-        if held:
-            self._open[user_id] = held
+    def add(self, place: OpenStream) -> int:
+        """How many this user has with it."""
+        places = self._open.setdefault(place.user_id, WeakSet())
+        places.add(place)
+        return len(places)
+
+    def remove(self, place: OpenStream) -> None:
+        places = self._open.get(place.user_id)
+        if places is not None:
+            places.discard(place)
+            if not places:
+                del self._open[place.user_id]
+
+    def users(self) -> list[str]:
+        """Who has some open."""
+        return list(self._open)
+
+    def names(self, user_id: str) -> set[str]:
+        """Of the streams that this user has open."""
+        return {place.name for place in self._open.get(user_id, ())}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Iterator
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -12,9 +10,9 @@ import gevent
 
 from chatapp.turns.ticker import end_all, every
 from chatapp.web.limits.shared_redis import SharedRedis
-from chatapp.web.streams.open_streams import OpenStream, TooManyStreams
+from chatapp.web.streams.open_streams import OpenStream, StreamsHere, TooManyStreams
 
-LIFE_S = 30.0
+LIFE_S = 30
 """Seconds after which the streams of a process that died do not count any more."""
 _RENEWALS = 3
 """How often in its life a stream is renewed."""
@@ -39,35 +37,27 @@ redis.call('EXPIRE', KEYS[1], ARGV[1] + 1)
 class SharedStreams:
     """See OpenStreams. Opening asks Redis once, and so does closing. While it is away, each process counts its own."""
 
-    def __init__(self, redis: SharedRedis, limit: int, *, life_s: float = LIFE_S) -> None:
+    def __init__(self, redis: SharedRedis, limit: int, *, life_s: int = LIFE_S) -> None:
         self._redis = redis
         self._limit = limit
         self._life_s = life_s
-        self._here: dict[str, set[str]] = {}
+        self._here = StreamsHere(limit)
         self._ask_to_open = redis.client.register_script(_OPEN)
         self._ask_to_renew = redis.client.register_script(_RENEW)
         self._ticker: gevent.Greenlet[..., None] | None = None
 
     def open(self, user_id: str) -> OpenStream:
         self._start()
-        name = secrets.token_hex(8)
-        here = self._here.setdefault(user_id, set())
-        here.add(name)
-        opened = OpenStream(lambda: self._closed(user_id, name))
-        try:
-            admitted = self._redis.ask(
-                lambda: bool(
-                    self._ask_to_open([streams_key(user_id)], [self._limit, int(self._life_s), name])
-                ),
-                lambda: len(here) <= self._limit,
-            )
-        except BaseException:
-            opened.release()
-            raise
+        place = OpenStream(user_id, self._closed)
+        held = self._here.add(place)
+        told: list[str | int] = [self._limit, self._life_s, place.name]
+        admitted = self._redis.ask(
+            lambda: bool(self._ask_to_open([streams_key(user_id)], told)), lambda: held <= self._limit
+        )
         if not admitted:
-            self._forget(user_id, name)
+            self._here.remove(place)
             raise TooManyStreams(self._limit)
-        return opened
+        return place
 
     def close(self) -> None:
         if self._ticker is not None:
@@ -75,40 +65,29 @@ class SharedStreams:
 
     def renew(self) -> None:
         """Says which streams of this process live; Redis may have lost them."""
-        users = iter(list(self._here))
-        while some := {
-            user_id: tuple(self._here.get(user_id, ())) for user_id in islice(users, _USERS_AT_ONCE)
-        }:
+        users = iter(self._here.users())
+        while some := {user_id: self._here.names(user_id) for user_id in islice(users, _USERS_AT_ONCE)}:
             self._redis.ask(partial(self._renew, some), lambda: None)
 
     def _start(self) -> None:
         if self._ticker is None:
             self._ticker = gevent.spawn(every, self._life_s / _RENEWALS, self.renew)
 
-    def _renew(self, streams: dict[str, tuple[str, ...]]) -> None:
+    def _renew(self, streams: dict[str, set[str]]) -> None:
         pipe: Any = self._redis.client.pipeline(transaction=False)
         for user_id, names in streams.items():
             if names:
-                self._ask_to_renew([streams_key(user_id)], [int(self._life_s), *names], client=pipe)
+                self._ask_to_renew([streams_key(user_id)], [self._life_s, *names], client=pipe)
         pipe.execute()
-        for user_id, name in self._closed_meanwhile(streams):
-            self._redis.client.zrem(streams_key(user_id), name)
-
-    def _closed_meanwhile(self, streams: dict[str, tuple[str, ...]]) -> Iterator[tuple[str, str]]:
         for user_id, names in streams.items():
-            here = self._here.get(user_id, set())
-            yield from ((user_id, name) for name in names if name not in here)
+            if closed := names - self._here.names(user_id):  # while we said that they live
+                self._redis.client.zrem(streams_key(user_id), *closed)
 
-    def _closed(self, user_id: str, name: str) -> None:
-        self._forget(user_id, name)
+    def _closed(self, place: OpenStream) -> None:
+        self._here.remove(place)
         # Where this is not heard, the stream lapses.
-        self._redis.ask(lambda: self._redis.client.zrem(streams_key(user_id), name), lambda: None)
-
-    def _forget(self, user_id: str, name: str) -> None:
-        here = self._here.get(user_id, set())
-        here.discard(name)
-        if not here:
-            self._here.pop(user_id, None)
+        key = streams_key(place.user_id)
+        self._redis.ask(lambda: self._redis.client.zrem(key, place.name), lambda: None)
 
 
 def streams_key(user_id: str) -> str:
