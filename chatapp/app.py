@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from chatapp.accounts.stream_token import StreamTokens
 from chatapp.config import Settings, load_settings
 from chatapp.own_stack import on_own_stack
 from chatapp.store.database import Database
+from chatapp.streaming.subscriber import Clock
 from chatapp.telemetry.log import configure_logging
 from chatapp.turns.answering import Answering
 from chatapp.turns.conversations import Conversations
@@ -56,9 +58,11 @@ COMMANDS = (
 )
 
 
-def create_app(settings: Settings | None = None, database: Database | None = None) -> Flask:
+def create_app(
+    settings: Settings | None = None, database: Database | None = None, *, clock: Clock = time.time
+) -> Flask:
     """The application for these settings, by default the environment's, on their database, or on one of another
-    patience. Nothing runs before it serves."""
+    patience. `clock` is what limits go by. Nothing runs before it serves."""
     settings = settings or load_settings()
     configure_logging()
     app = Flask("chatapp", root_path=str(ROOT), static_folder="static", template_folder="templates")
@@ -74,7 +78,7 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
     redis = SharedRedis(settings.redis_url.get_secret_value()) if settings.redis_url else None
     app.extensions[EXTENSION] = parts = _parts(settings, database, redis)
     app.session_interface = RowSessions(parts.browser_sessions, settings.secret_key.get_secret_value())
-    _init(app, settings, redis)
+    _init(app, settings, redis, clock)
     return app
 
 
@@ -94,12 +98,12 @@ def _parts(settings: Settings, database: Database | None, redis: SharedRedis | N
     )
 
 
-def _init(app: Flask, settings: Settings, redis: SharedRedis | None) -> None:
+def _init(app: Flask, settings: Settings, redis: SharedRedis | None, clock: Clock) -> None:
     init_request_id(app)
     init_identity(app)
     init_gate(app)
     init_place(app)
-    init_limits(app, settings, redis)
+    init_limits(app, settings, redis, clock)
     init_error_answers(app)
     init_security_headers(app)
     init_cors(app, settings.cors_origins)

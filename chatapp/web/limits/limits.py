@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil
@@ -185,7 +184,7 @@ def limits() -> Limits:
     return cast(Limits, current_app.extensions[_EXTENSION])
 
 
-def init_limits(app: Flask, settings: Settings, redis: SharedRedis | None, clock: Clock = time.time) -> None:
+def init_limits(app: Flask, settings: Settings, redis: SharedRedis | None, clock: Clock) -> None:
     """`clock` is what this process counts by while it counts alone."""
     parts: dict[str, Any] = {"windows": Windows(clock), "redis": redis}
     limiter = Limiter(

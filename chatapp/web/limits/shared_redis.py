@@ -42,7 +42,7 @@ class SharedRedis:
         self._patience_s = patience_s
         self._away_s = away_s
         self._clock = clock
-        self._away = False
+        self.is_away = False
         self._failed_at = self._again_at = self._said_at = -inf
         self._alone = 0
         self.pool = BlockingConnectionPool.from_url(
@@ -62,7 +62,7 @@ class SharedRedis:
         if began < self._again_at:
             self._alone += 1
             return otherwise()
-        if self._away:
+        if self.is_away:
             self._again_at = began + self._away_s  # the others need not wait for what this one finds out
         try:
             with gevent.Timeout(self._patience_s, RedisTimeout("no answer in time")):
@@ -70,7 +70,7 @@ class SharedRedis:
         except REDIS_FAILURES as error:
             self._failed(error)
             return otherwise()
-        if self._away and began >= self._failed_at:
+        if self.is_away and began >= self._failed_at:
             self._is_back()
         return answer
 
@@ -81,12 +81,12 @@ class SharedRedis:
     def _failed(self, error: Exception) -> None:
         now = self._failed_at = self._clock()
         self._again_at = now + self._away_s
-        if not self._away or now - self._said_at >= _SAID_S:
+        if not self.is_away or now - self._said_at >= _SAID_S:
             self._said_at = now
             warn("Limits not shared", reason=f"{type(error).__name__}: {error}"[:200], counted=self._alone)
-        self._away = True
+        self.is_away = True
         self._alone += 1
 
     def _is_back(self) -> None:
         log("Limits shared again", counted=self._alone)
-        self._away, self._again_at, self._alone = False, -inf, 0
+        self.is_away, self._again_at, self._alone = False, -inf, 0

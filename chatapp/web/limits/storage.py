@@ -24,7 +24,7 @@ class LimitStorage(Storage, MovingWindowSupport):
     ) -> None:
         super().__init__(uri, wrap_exceptions)
         self._windows = windows
-        self._redis = redis
+        self.redis = redis
         # Not asked for its address, which the pool knows; a scheme has to be there.
         self._shared = RedisStorage("redis://", redis.pool, key_prefix=KEYS) if redis else None
 
@@ -33,7 +33,7 @@ class LimitStorage(Storage, MovingWindowSupport):
         return ValueError
 
     def acquire_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
-        redis, shared = self._redis, self._shared
+        redis, shared = self.redis, self._shared
         if redis is None or shared is None:
             return self._windows.acquire(key, limit, expiry, amount)
         return redis.ask(
@@ -42,7 +42,7 @@ class LimitStorage(Storage, MovingWindowSupport):
         )
 
     def get_moving_window(self, key: str, limit: int, expiry: int) -> tuple[float, int]:
-        redis, shared = self._redis, self._shared
+        redis, shared = self.redis, self._shared
         if redis is None or shared is None:
             return self._windows.stand(key, expiry)
         return redis.ask(
@@ -51,9 +51,9 @@ class LimitStorage(Storage, MovingWindowSupport):
 
     def clear(self, key: str) -> None:
         self._windows.forget(key)
-        if self._redis is not None and self._shared is not None:
+        if self.redis is not None and self._shared is not None:
             shared = self._shared
-            self._redis.ask(lambda: shared.clear(key), lambda: None)
+            self.redis.ask(lambda: shared.clear(key), lambda: None)
 
     def check(self) -> bool:
         return True
