@@ -62,6 +62,7 @@ class SharedStreams:
     def close(self) -> None:
         if self._ticker is not None:
             end_all([self._ticker])
+        self._redis.close()
 
     def renew(self) -> None:
         """Says which streams of this process live; Redis may have lost them."""

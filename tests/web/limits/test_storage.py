@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -19,18 +19,30 @@ PATIENT_S = 10
 """Longer than any machine is slow."""
 
 
-def in_redis(
-    url: str, *, patience_s: float = PATIENT_S, clock: Callable[[], float] = time.monotonic
-) -> LimitStorage:
-    redis = SharedRedis(url, patience_s=patience_s, clock=clock)
-    return LimitStorage("chatapp://", windows=Windows(), redis=redis)
+MakeStorage = Callable[..., LimitStorage]
+
+
+@pytest.fixture
+def make() -> Iterator[MakeStorage]:
+    """Makes storages in Redis, as processes do."""
+    made: list[SharedRedis] = []
+
+    def make(
+        url: str, *, patience_s: float = PATIENT_S, clock: Callable[[], float] = time.monotonic
+    ) -> LimitStorage:
+        made.append(SharedRedis(url, patience_s=patience_s, clock=clock))
+        return LimitStorage("chatapp://", windows=Windows(), redis=made[-1])
+
+    yield make
+    for redis in made:
+        redis.close()
 
 
 @pytest.fixture(params=["memory", "redis"])
-def storage(request: pytest.FixtureRequest) -> LimitStorage:
+def storage(request: pytest.FixtureRequest, make: MakeStorage) -> LimitStorage:
     if request.param == "memory":
         return LimitStorage("chatapp://", windows=Windows())
-    return in_redis(request.getfixturevalue("redis_url"))
+    return make(request.getfixturevalue("redis_url"))
 
 
 def test_as_many_as_the_limit_are_let_in(storage: LimitStorage) -> None:
@@ -61,25 +73,28 @@ def test_what_is_cleared_is_forgotten(storage: LimitStorage) -> None:
     assert storage.acquire_entry("k", 1, 60)
 
 
-def test_processes_share_what_they_count(redis_url: str) -> None:
-    one, other = in_redis(redis_url), in_redis(redis_url)
+def test_processes_share_what_they_count(make: MakeStorage, redis_url: str) -> None:
+    one, other = make(redis_url), make(redis_url)
     assert [each.acquire_entry("k", 3, 60) for each in (one, other, one, other, one)] == [True] * 3 + [
         False
     ] * 2
 
 
-def test_keys_have_our_prefix_and_an_end(redis_url: str) -> None:
-    storage = in_redis(redis_url)
+def test_keys_have_our_prefix_and_an_end(
+    make: MakeStorage, redis_url: str, shared_valkey: RunningValkey
+) -> None:
+    storage = make(redis_url)
     storage.acquire_entry("k", 3, 60)
-    client = SharedRedis(redis_url, patience_s=PATIENT_S).client
-    (key,) = client.keys("*")
+    (key,) = shared_valkey.redis.keys("*")
     assert key == f"{KEYS}:k".encode()
-    assert 0 < int(client.ttl(key)) <= 60
+    assert 0 < int(shared_valkey.redis.ttl(key)) <= 60
 
 
-def test_while_redis_is_down_a_process_counts_alone(valkey: RunningValkey, log_lines: LogLines) -> None:
+def test_while_redis_is_down_a_process_counts_alone(
+    make: MakeStorage, valkey: RunningValkey, log_lines: LogLines
+) -> None:
     clock = HandClock()
-    storage = in_redis(valkey.url, clock=clock)
+    storage = make(valkey.url, clock=clock)
     assert storage.acquire_entry("k", 2, 600)
     valkey.kill()
     assert [storage.acquire_entry("k", 2, 600) for _ in range(3)] == [True, True, False]
@@ -97,9 +112,11 @@ def test_while_redis_is_down_a_process_counts_alone(valkey: RunningValkey, log_l
     assert back["counted"] == 103
 
 
-def test_a_frozen_redis_holds_up_one_and_not_the_others(valkey: RunningValkey, log_lines: LogLines) -> None:
+def test_a_frozen_redis_holds_up_one_and_not_the_others(
+    make: MakeStorage, valkey: RunningValkey, log_lines: LogLines
+) -> None:
     clock = HandClock()
-    storage = in_redis(valkey.url, patience_s=0.1, clock=clock)
+    storage = make(valkey.url, patience_s=0.1, clock=clock)
     until(lambda: bool(storage.acquire_entry("warm", 10_000, 600)) and not _alone(storage))
     valkey.freeze()
     try:
@@ -130,23 +147,25 @@ def _alone(storage: LimitStorage) -> bool:
 @pytest.mark.parametrize(
     "url", ["redis://127.0.0.1:9/0", "unix:///nowhere/redis.sock", "rediss://127.0.0.1:9/0"]
 )
-def test_a_redis_that_is_not_there_is_no_error(url: str) -> None:
-    storage = in_redis(url)
+def test_a_redis_that_is_not_there_is_no_error(make: MakeStorage, url: str) -> None:
+    storage = make(url)
     assert [storage.acquire_entry("k", 1, 60) for _ in range(2)] == [True, False]
     assert storage.get_moving_window("k", 1, 60)[1] == 1
     storage.clear("k")
     assert storage.acquire_entry("k", 1, 60)
 
 
-def test_a_key_of_another_kind_is_no_error(redis_url: str, log_lines: LogLines) -> None:
+def test_a_key_of_another_kind_is_no_error(
+    make: MakeStorage, redis_url: str, shared_valkey: RunningValkey, log_lines: LogLines
+) -> None:
     """Somebody else's data under our name, a Redis that takes no writes: whatever it is, it is told and lived with."""
-    SharedRedis(redis_url, patience_s=PATIENT_S).client.set(f"{KEYS}:k", "no list")
-    assert in_redis(redis_url).acquire_entry("k", 1, 60)
+    shared_valkey.redis.set(f"{KEYS}:k", "no list")
+    assert make(redis_url).acquire_entry("k", 1, 60)
     assert "WRONGTYPE" in log_lines.of("Limits not shared")[0]["reason"]
 
 
-def test_a_unix_socket_will_do(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_unix_socket_will_do(make: MakeStorage, tmp_path_factory: pytest.TempPathFactory) -> None:
     with RunningValkey(socket=tmp_path_factory.mktemp("v") / "s") as valkey:
-        one, other = in_redis(valkey.socket_url), in_redis(valkey.url)
+        one, other = make(valkey.socket_url), make(valkey.url)
         assert one.acquire_entry("k", 1, 60)
         assert not other.acquire_entry("k", 1, 60)
