@@ -30,7 +30,12 @@ def takes(most_bytes: int) -> Callable[[View], View]:
     return mark
 
 
-def bound_body() -> None:
-    """Bounds this request's body, of whatever type it is, by what its view takes."""
+def bound_body() -> int:
+    """Bounds this request's body, of whatever type it is, by what its view takes; how many bytes that is.
+
+    One that tells no length may be read a byte further: Werkzeug ends it at its bound without a word, and it would
+    look as if that were all."""
     view = current_app.view_functions.get(request.endpoint or "")
-    request.max_content_length = getattr(view, _MOST, BODY)
+    most: int = getattr(view, _MOST, BODY)
+    request.max_content_length = most if request.content_length is not None else most + 1
+    return most

@@ -42,8 +42,7 @@ def _pass() -> None:
     turnstile.go_through()
     services().answering.ready()
     demand_sign_in()
-    bound_body()
-    if read_body(services().settings.body_s):
+    if read_body(services().settings.body_s, bound_body()):
         turnstile.go_through()
     if request.blueprint not in _FORMS:
         demand_csrf_header()
