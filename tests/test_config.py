@@ -199,6 +199,13 @@ def test_production_closes_registration_unless_it_is_opened(given_data: dict[str
     assert not load_settings({**given_data, "CHATAPP_REGISTRATION": "closed"}).registration_open
 
 
+def test_limits_per_time_count_in_production_unless_they_are_switched(given_data: dict[str, str]) -> None:
+    assert load_settings({**given_data, **PRODUCTION}).rate_limits_on
+    assert not load_settings(given_data).rate_limits_on
+    assert not load_settings({**given_data, **PRODUCTION, "CHATAPP_RATE_LIMITS": "0"}).rate_limits_on
+    assert load_settings({**given_data, "CHATAPP_RATE_LIMITS": "1"}).rate_limits_on
+
+
 def test_development_secrets_are_made_once_and_kept_for_nobody_else(
     given_data: dict[str, str], tmp_path: Path
 ) -> None:
