@@ -44,9 +44,9 @@ class LimitStorage(Storage, MovingWindowSupport):
     def get_moving_window(self, key: str, limit: int, expiry: int) -> tuple[float, int]:
         redis, shared = self.redis, self._shared
         if redis is None or shared is None:
-            return self._windows.stand(key, expiry)
+            return self._windows.stand(key)
         return redis.ask(
-            lambda: shared.get_moving_window(key, limit, expiry), lambda: self._windows.stand(key, expiry)
+            lambda: shared.get_moving_window(key, limit, expiry), lambda: self._windows.stand(key)
         )
 
     def clear(self, key: str) -> None:

@@ -19,8 +19,10 @@ class _Window:
     length_s: float
     moments: list[float] = field(default_factory=list)
 
-    def forget_before(self, moment: float) -> None:
-        del self.moments[: bisect_right(self.moments, moment)]
+    def forget_all_but_the_last(self, now: float) -> None:
+        """Forgets what was longer ago than the window is long, and what lies ahead since the clock was set back."""
+        del self.moments[bisect_right(self.moments, now) :]
+        del self.moments[: bisect_right(self.moments, now - self.length_s)]
 
 
 class Windows:
@@ -42,18 +44,18 @@ class Windows:
         if window is None:
             self._make_room(now)
             window = self._windows[key] = _Window(length_s)
-        window.forget_before(now - length_s)
+        window.forget_all_but_the_last(now)
         if len(window.moments) + amount > limit:
             return False
         window.moments += [now] * amount
         return True
 
-    def stand(self, key: str, length_s: float) -> tuple[float, int]:
+    def stand(self, key: str) -> tuple[float, int]:
         """When the oldest happened that still counts (now, if there is none), and how many do."""
         now, window = self._clock(), self._windows.get(key)
         if window is None:
             return now, 0
-        window.forget_before(now - length_s)
+        window.forget_all_but_the_last(now)
         return (window.moments[0], len(window.moments)) if window.moments else (now, 0)
 
     def forget(self, key: str) -> None:
@@ -65,7 +67,7 @@ class Windows:
     def _make_room(self, now: float) -> None:
         for key in [key for key, _ in zip(self._windows, range(_LOOKED_AT), strict=False)]:
             window = self._windows.pop(key)
-            window.forget_before(now - window.length_s)
+            window.forget_all_but_the_last(now)
             if window.moments:
                 self._windows[key] = window  # at the end: the others are looked at before it comes again
         while len(self._windows) >= self._most_keys:

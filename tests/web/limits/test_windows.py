@@ -25,14 +25,14 @@ def test_what_counts_is_what_happened_within_the_window(
         assert windows.acquire(key, limit, length_s, amount) is fits
         counted += [clock.now] * amount if fits else []
         happened[key] = counted
-        assert windows.stand(key, length_s) == (counted[0] if counted else clock.now, len(counted))
+        assert windows.stand(key) == (counted[0] if counted else clock.now, len(counted))
 
 
 def test_nothing_is_negative_and_the_next_is_let_in_when_the_oldest_leaves() -> None:
     clock = HandClock()
     windows = Windows(clock)
     assert [windows.acquire("k", 2, 10) for _ in range(4)] == [True, True, False, False]
-    oldest, count = windows.stand("k", 10)
+    oldest, count = windows.stand("k")
     assert (oldest, count) == (clock.now, 2)
     clock.wait(9.99)
     assert not windows.acquire("k", 2, 10)
@@ -57,3 +57,13 @@ def test_a_flood_of_keys_makes_the_oldest_forgotten(most: int) -> None:
     assert len(windows) == most
     assert not windows.acquire("k99", 1, 3600)
     assert windows.acquire("k0", 1, 3600)
+
+
+def test_a_clock_that_is_set_back_locks_nobody_out() -> None:
+    clock = HandClock()
+    windows = Windows(clock)
+    assert windows.acquire("k", 1, 60)
+    clock.wait(-3600)
+    assert windows.stand("k") == (clock.now, 0)
+    assert windows.acquire("k", 1, 60)
+    assert not windows.acquire("k", 1, 60)

@@ -207,6 +207,15 @@ def test_a_bug_and_a_database_that_is_away_keep_no_place(
         assert free(app, person) == LIMIT
 
 
+def test_looking_at_the_head_of_a_streamed_page_keeps_no_place(
+    app: Flask, person: Person, turn: dict[str, Any]
+) -> None:
+    browser = signed_in(app, person)
+    with browser.head(f"/c/{turn['session_id']}") as answered:
+        assert answered.status_code == 200
+    assert free(app, person) == LIMIT
+
+
 def test_who_comes_without_scripts_gets_the_page_and_a_way_to_try_again(
     app: Flask, person: Person, turn: dict[str, Any], full: Full
 ) -> None:
