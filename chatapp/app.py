@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from chatapp.accounts.stream_token import StreamTokens
 from chatapp.config import Settings, load_settings
 from chatapp.own_stack import on_own_stack
 from chatapp.store.database import Database
+from chatapp.streaming.subscriber import Clock
 from chatapp.telemetry.log import configure_logging
 from chatapp.turns.answering import Answering
 from chatapp.turns.conversations import Conversations
@@ -30,6 +32,7 @@ from chatapp.web.api import (
     stream_token,
     turn,
 )
+from chatapp.web.body_size import BODY
 from chatapp.web.commands import accounts as account_commands
 from chatapp.web.commands import database as database_commands
 from chatapp.web.commands import simulator as simulator_command
@@ -39,20 +42,22 @@ from chatapp.web.error_answers import init_error_answers
 from chatapp.web.form import MOST_FIELDS, FormRequest
 from chatapp.web.gate import init_gate
 from chatapp.web.identity import init_identity
+from chatapp.web.limits.limits import init_limits
+from chatapp.web.limits.shared_redis import SharedRedis
 from chatapp.web.pages.blueprint import blueprint as pages
 from chatapp.web.pages.blueprint import template_values
 from chatapp.web.request_id import init_request_id
 from chatapp.web.security_headers import init_security_headers
 from chatapp.web.services import EXTENSION, Services
 from chatapp.web.session import RowSessions
+from chatapp.web.streams.open_streams import StreamsHere
+from chatapp.web.streams.place import init_place
+from chatapp.web.streams.shared_streams import SharedStreams
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 ROOT = Path(__file__).resolve().parents[1]
-BODY_LIMIT = 256 * 1024
-"""Bytes of a request's body. 4000 characters, each escaped, fit four times."""
-
 API = (health, account, api_token, chat, turn, generation, stream_token, conversation, catalogue)
 COMMANDS = (
     account_commands.users,
@@ -63,29 +68,33 @@ COMMANDS = (
 )
 
 
-def create_app(settings: Settings | None = None, database: Database | None = None) -> Flask:
+def create_app(
+    settings: Settings | None = None, database: Database | None = None, *, clock: Clock = time.time
+) -> Flask:
     """The application for these settings, by default the environment's, on their database, or on one of another
-    patience. Nothing runs before it serves."""
+    patience. `clock` is what limits go by. Nothing runs before it serves."""
     settings = settings or load_settings()
     configure_logging()
     app = Flask("chatapp", root_path=str(ROOT), static_folder="static", template_folder="templates")
     app.request_class = FormRequest
     app.config.update(
         SECRET_KEY=settings.secret_key.get_secret_value(),
-        MAX_CONTENT_LENGTH=BODY_LIMIT,
+        MAX_CONTENT_LENGTH=BODY,
         SESSION_COOKIE_SECURE=settings.production,
         MAX_FORM_PARTS=MOST_FIELDS,
         WTF_CSRF_TIME_LIMIT=None,
         SEND_FILE_MAX_AGE_DEFAULT=300,
     )
-    app.extensions[EXTENSION] = parts = _parts(settings, database)
+    redis = SharedRedis(settings.redis_url.get_secret_value()) if settings.redis_url else None
+    app.extensions[EXTENSION] = parts = _parts(settings, database, redis)
     app.session_interface = RowSessions(parts.browser_sessions, settings.secret_key.get_secret_value())
-    _init(app, settings)
+    _init(app, settings, redis, clock)
     return app
 
 
-def _parts(settings: Settings, database: Database | None) -> Services:
+def _parts(settings: Settings, database: Database | None, redis: SharedRedis | None) -> Services:
     database = database or Database(settings.database_url.get_secret_value())
+    most = settings.streams_per_user
     return Services(
         settings=settings,
         database=database,
@@ -95,13 +104,16 @@ def _parts(settings: Settings, database: Database | None) -> Services:
         stream_tokens=StreamTokens(database),
         conversations=Conversations(database),
         answering=Answering(settings, database),
+        open_streams=SharedStreams(redis, most) if redis else StreamsHere(most),
     )
 
 
-def _init(app: Flask, settings: Settings) -> None:
+def _init(app: Flask, settings: Settings, redis: SharedRedis | None, clock: Clock) -> None:
     init_request_id(app)
     init_identity(app)
     init_gate(app)
+    init_place(app)
+    init_limits(app, settings, redis, clock)
     init_error_answers(app)
     init_security_headers(app)
     init_cors(app, settings.cors_origins)

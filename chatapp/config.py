@@ -71,6 +71,9 @@ class Settings(BaseModel):
 
     secret_key: SecretStr = Field(SecretStr(""), alias="SECRET_KEY")
     jwt_secret: SecretStr = Field(SecretStr(""), alias="JWT_SECRET")
+    streams_per_user: int = Field(20, alias="CHATAPP_STREAMS_PER_USER", ge=1, le=100_000)
+    messages_per_minute: int = Field(60, alias="CHATAPP_MESSAGES_PER_MINUTE", ge=1, le=10_000)
+    rate_limits: bool | None = Field(None, alias="CHATAPP_RATE_LIMITS")
     cors_origins: Origins = Field((), alias="CORS_ORIGINS")
     registration: Literal["open", "closed"] | None = Field(None, alias="CHATAPP_REGISTRATION")
     faults: bool = Field(False, alias="CHATAPP_FAULTS")
@@ -83,6 +86,11 @@ class Settings(BaseModel):
     def registration_open(self) -> bool:
         """Whether strangers may make an account: by default in development alone."""
         return self.registration == "open" or (self.registration is None and not self.production)
+
+    @property
+    def rate_limits_on(self) -> bool:
+        """Whether the limits per time count: by default in production alone. That of open streams always does."""
+        return self.production if self.rate_limits is None else self.rate_limits
 
     @property
     def simulated(self) -> bool:

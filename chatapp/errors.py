@@ -11,6 +11,7 @@
     ├── TooLarge                413
     ├── UnsupportedMediaType    415
     ├── ValidationFailed        422, with the fields at fault
+    ├── TooManyRequests         429, with the limit and the seconds to wait
     ├── Unavailable             503, with the seconds to wait
     └── UpstreamFailure         a generation ended badly; reaches readers as `failure`
 
@@ -121,6 +122,18 @@ class ValidationFailed(ChatappError):
     def __init__(self, errors: Sequence[FieldError]) -> None:
         super().__init__(errors[0].message if errors else "The request is not valid.")
         self.errors = tuple(errors)
+
+
+class TooManyRequests(ChatappError):
+    """A limit is reached: `limit` is how many it allows; one more is let in again in `retry_after_s` seconds."""
+
+    code = "RATE_LIMITED"
+    status = 429
+
+    def __init__(self, message: str, *, limit: int, retry_after_s: int, code: str | None = None) -> None:
+        super().__init__(message, code=code)
+        self.limit = limit
+        self.retry_after_s = retry_after_s
 
 
 class Unavailable(ChatappError):

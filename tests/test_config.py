@@ -43,6 +43,9 @@ GOOD: list[tuple[str, str, str, object]] = [
     ("SECRET_KEY", SECRET, "secret_key", SecretStr(SECRET)),
     ("JWT_SECRET", SECRET, "jwt_secret", SecretStr(SECRET)),
     ("DATABASE_URL", "postgresql+psycopg://u@h/d", "database_url", SecretStr("postgresql+psycopg://u@h/d")),
+    ("CHATAPP_STREAMS_PER_USER", "5", "streams_per_user", 5),
+    ("CHATAPP_MESSAGES_PER_MINUTE", "7", "messages_per_minute", 7),
+    ("CHATAPP_RATE_LIMITS", "1", "rate_limits", True),
     (
         "CORS_ORIGINS",
         "https://a.example, http://b:3000",
@@ -96,6 +99,10 @@ BAD = [
     ("DATABASE_URL", "mysql://u@h/d"),
     ("DATABASE_URL", "postgresql://u@h/d"),
     ("DATABASE_URL", "chatapp.sqlite3"),
+    ("CHATAPP_STREAMS_PER_USER", "0"),
+    ("CHATAPP_MESSAGES_PER_MINUTE", "0"),
+    ("CHATAPP_MESSAGES_PER_MINUTE", "60/minute"),
+    ("CHATAPP_RATE_LIMITS", "2"),
     ("CORS_ORIGINS", "*"),
     ("CORS_ORIGINS", "chat.example.org"),
     ("CORS_ORIGINS", "https://chat.example.org/"),
@@ -190,6 +197,13 @@ def test_production_closes_registration_unless_it_is_opened(given_data: dict[str
     assert not load_settings({**given_data, **PRODUCTION}).registration_open
     assert load_settings({**given_data, **PRODUCTION, "CHATAPP_REGISTRATION": "open"}).registration_open
     assert not load_settings({**given_data, "CHATAPP_REGISTRATION": "closed"}).registration_open
+
+
+def test_limits_per_time_count_in_production_unless_they_are_switched(given_data: dict[str, str]) -> None:
+    assert load_settings({**given_data, **PRODUCTION}).rate_limits_on
+    assert not load_settings(given_data).rate_limits_on
+    assert not load_settings({**given_data, **PRODUCTION, "CHATAPP_RATE_LIMITS": "0"}).rate_limits_on
+    assert load_settings({**given_data, "CHATAPP_RATE_LIMITS": "1"}).rate_limits_on
 
 
 def test_development_secrets_are_made_once_and_kept_for_nobody_else(

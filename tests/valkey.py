@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import time
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -18,9 +19,12 @@ START_S = 20
 
 
 class RunningValkey:
-    """A context manager. It keeps nothing on disk: after `kill` and `start` it is empty."""
+    """A context manager. It keeps nothing on disk: after `kill` and `start` it is empty. It listens on `socket`, too,
+    if one is given."""
 
-    def __init__(self) -> None:
+    def __init__(self, socket: Path | None = None) -> None:
+        self._socket = socket
+        self.socket_url = f"unix://{socket}?db=0"
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self._process: subprocess.Popen[bytes] | None = None
@@ -46,6 +50,8 @@ class RunningValkey:
     def start(self) -> None:
         """Starts it and waits until it answers."""
         options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+        if self._socket is not None:
+            options += ["--unixsocket", str(self._socket)]
         self._process = subprocess.Popen(
             [str(get_binary_path()), *options],
             stdin=subprocess.DEVNULL,

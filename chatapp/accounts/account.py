@@ -73,12 +73,12 @@ class Accounts:
 
     def with_password(self, email: str, password: str) -> Account | None:
         """Whose e-mail and password these are, or None. Takes as long for an unknown e-mail as for a known."""
-        found = self._find(User.email, email.strip().lower())
+        found = self._find(User.email, kept_email(email))
         matches = verify_password(found[1] if found else None, password)
         return found[0] if found and matches else None
 
     def by_email(self, email: str) -> Account | None:
-        found = self._find(User.email, email.strip().lower())
+        found = self._find(User.email, kept_email(email))
         return found[0] if found else None
 
     def by_id(self, user_id: str) -> Account | None:
@@ -146,9 +146,14 @@ def demand_standing(connection: Connection, account: Account) -> None:
         raise Unauthorized
 
 
+def kept_email(email: str) -> str:
+    """The e-mail as it is kept, and looked for: trimmed and lower-case."""
+    return email.strip().lower()
+
+
 def checked_email(email: str) -> str:
-    """The e-mail as it is kept: trimmed and lower-case."""
-    email = email.strip().lower()
+    """The e-mail as it is kept. Raises ValidationFailed."""
+    email = kept_email(email)
     if len(email) > EMAIL_LENGTH or not _EMAIL.fullmatch(email) or not is_text(email):
         raise ValidationFailed([FieldError("email", "This is not an e-mail address.")])
     return email

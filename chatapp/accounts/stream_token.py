@@ -8,6 +8,7 @@ read of the stream knows (docs/decisions has the reasons).
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from hashlib import sha256
 from hmac import compare_digest
@@ -121,12 +122,14 @@ class StreamTokens:
         self,
         token: str,
         position: str | None,
+        admit: Callable[[str], None] = lambda _: None,
+        /,
         *,
         turn_id: str | None = None,
         generation_id: str | None = None,
     ) -> Account:
         """Who may read that stream with this token, which is spent now; `position` is where the reader says it
-        stands. Raises StreamTokenRefused."""
+        stands. `admit` is told the user before, and may raise: then nothing is spent. Raises StreamTokenRefused."""
         moment, token_hash = now(), _hash(token)
         with self._database.read() as connection:
             row = connection.execute(_FOUND, {"hash": token_hash}).one_or_none()
@@ -138,9 +141,10 @@ class StreamTokens:
             raise StreamTokenRefused("its issuer has ended", row.id)
         if row.spent_at is None and row.expires_at <= moment:
             raise StreamTokenRefused("expired", row.id)
-        if not (row.spent_at is None and self._spend(token_hash, moment)) and not _comes_back(
-            row, position, moment
-        ):
+        comes_back = _comes_back(row, position, moment)
+        if row.spent_at is None or comes_back:
+            admit(row.id)
+        if not (row.spent_at is None and self._spend(token_hash, moment)) and not comes_back:
             raise StreamTokenRefused("spent", row.id)
         return account_of(row)
 

@@ -17,6 +17,7 @@ from chatapp.errors import (
     FieldError,
     MalformedRequest,
     RequestTimeout,
+    TooLarge,
     UnsupportedMediaType,
     ValidationFailed,
 )
@@ -50,17 +51,19 @@ Text = Annotated[str, AfterValidator(plain_text)]
 """Text of any length."""
 
 
-def read_body(patience_s: float) -> bool:
+def read_body(patience_s: float, most_bytes: int) -> bool:
     """Whether the request has a body; it is in memory then, and must have come in whole within `patience_s` seconds,
-    however it dribbles. Raises RequestTimeout, and TooLarge through Flask's own limit."""
+    however it dribbles. Raises RequestTimeout, and TooLarge, also through Flask's own limit."""
     if not (request.content_length or request.headers.get("Transfer-Encoding")):
         return False
     try:
         with gevent.Timeout(patience_s, RequestTimeout("too long")):
-            request.get_data(cache=True)
+            body = request.get_data(cache=True)
     except (RequestTimeout, TimeoutError):
         _take_no_more(request.environ.get("gunicorn.socket"))
         raise RequestTimeout("The request's body took too long to arrive.") from None
+    if len(body) > most_bytes:
+        raise TooLarge("The request is too large.")
     return True
 
 

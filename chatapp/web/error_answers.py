@@ -7,7 +7,7 @@ from typing import Any
 from flask import Flask, Response, jsonify, make_response, redirect, render_template, request, url_for
 from werkzeug.exceptions import HTTPException
 
-from chatapp.errors import ChatappError, Unauthorized, Unavailable, ValidationFailed
+from chatapp.errors import ChatappError, TooManyRequests, Unauthorized, Unavailable, ValidationFailed
 from chatapp.telemetry.log import logger
 from chatapp.web.identity import browser_session
 from chatapp.web.request_id import request_id
@@ -41,9 +41,19 @@ def _answer(error: ChatappError) -> Response:
         browser_session().set_aside()  # the page that says so must not need what is away
     fields = [{"field": each.field, "message": each.message} for each in _fields(error)]
     response = _told(error.status, error.error_code, error.message, fields)
-    if isinstance(error, Unavailable):
-        response.headers["Retry-After"] = str(error.retry_after_s)
+    response.headers.update(headers_of(error))
     return response
+
+
+def headers_of(error: ChatappError) -> dict[str, str]:
+    """When to come back, and what the limit is."""
+    if isinstance(error, Unavailable):
+        return {"Retry-After": str(error.retry_after_s)}
+    if isinstance(error, TooManyRequests):
+        wait = str(error.retry_after_s)
+        told = {"RateLimit-Limit": str(error.limit), "RateLimit-Remaining": "0", "RateLimit-Reset": wait}
+        return {"Retry-After": wait, **told}
+    return {}
 
 
 def _answer_http(error: HTTPException) -> Response:

@@ -13,10 +13,14 @@ from chatapp.web.access import (
     demand_csrf,
     demand_csrf_header,
     demand_sign_in,
+    is_stream,
     is_untouched,
 )
 from chatapp.web.body import read_body
+from chatapp.web.body_size import bound_body
+from chatapp.web.identity import current_account
 from chatapp.web.services import services
+from chatapp.web.streams.place import take_place
 
 _FORMS = frozenset({"pages"})
 
@@ -38,12 +42,14 @@ def _pass() -> None:
     turnstile.go_through()
     services().answering.ready()
     demand_sign_in()
-    if read_body(services().settings.body_s):
+    if read_body(services().settings.body_s, bound_body()):
         turnstile.go_through()
     if request.blueprint not in _FORMS:
         demand_csrf_header()
     elif request.method not in SAFE_METHODS:
         demand_csrf(request.form.get(CSRF_FIELD))
+    if is_stream() and request.method != "OPTIONS":
+        take_place(current_account().id)
 
 
 def init_gate(app: Flask) -> None:

@@ -17,6 +17,7 @@ from chatapp.errors import Unauthorized, Unavailable
 from chatapp.web.refusal import refused
 from chatapp.web.services import services
 from chatapp.web.session import Session
+from chatapp.web.streams.place import take_place
 from chatapp.web.streams.position import asked_position
 
 _BEARER = "bearer"
@@ -80,7 +81,7 @@ def read_by_stream_token(token: str, stream: Mapping[str, str]) -> None:
     """Makes the account that a stream token names the current user of this request, and of this alone, whoever else
     is signed in. `stream` is what the token has to be for. Raises StreamTokenRefused."""
     try:
-        g.stream_reader = services().stream_tokens.open(token, asked_position(), **stream)
+        g.stream_reader = services().stream_tokens.open(token, asked_position(), take_place, **stream)
     except StreamTokenRefused as refusal:
         refused("stream token", refusal.reason, refusal.user_id)
         raise

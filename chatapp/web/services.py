@@ -17,6 +17,7 @@ from chatapp.config import Settings
 from chatapp.store.database import Database
 from chatapp.turns.answering import Answering
 from chatapp.turns.conversations import Conversations
+from chatapp.web.streams.open_streams import OpenStreams
 from chatapp.web.turnstile import Turnstile
 
 EXTENSION = "chatapp"
@@ -36,6 +37,7 @@ class Services:
     stream_tokens: StreamTokens
     conversations: Conversations
     answering: Answering
+    open_streams: OpenStreams
     turnstile: Turnstile = field(default_factory=Turnstile)
 
     def start(self) -> None:
@@ -63,6 +65,7 @@ class Services:
         """Called by the server as its worker ends."""
         self.answering.stop()
         self.api_tokens.stop()
+        self.open_streams.close()
         self.database.close()
 
 

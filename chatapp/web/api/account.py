@@ -7,7 +7,9 @@ from flask import Blueprint, Response, jsonify
 from chatapp.errors import Unauthorized
 from chatapp.web.access import csrf_token, public
 from chatapp.web.body import Body, Text, parsed
+from chatapp.web.body_size import PASSWORDS, takes
 from chatapp.web.identity import current_account, signed_in_by_cookie
+from chatapp.web.limits.limits import limits
 from chatapp.web.refusal import refused_sign_in
 from chatapp.web.services import services
 
@@ -36,12 +38,15 @@ def ping() -> Response:
 
 @blueprint.post("/v1/auth/token")
 @public
+@takes(PASSWORDS)
 def token() -> Response:
     """An API token for an e-mail and a password."""
     credentials = parsed(Credentials)
+    limits().count_sign_in(credentials.email)
     account = services().accounts.with_password(credentials.email, credentials.password)
     if account is None:
         refused_sign_in(credentials.email)
         raise Unauthorized("The e-mail or the password is not right.")
+    limits().signed_in()
     issued = services().api_tokens.issue_for_password(account)
     return jsonify(token=issued.token, token_type="Bearer", expires_in=issued.expires_in_s)  # noqa: S106

@@ -7,6 +7,7 @@ from flask import Blueprint, Response, jsonify
 from chatapp.streaming.progress_dialect import ProgressDialect
 from chatapp.streaming.voice_dialect import one_voice
 from chatapp.web.access import asks_for_stream_token, streams
+from chatapp.web.body_size import NOTHING, takes
 from chatapp.web.identity import current_account
 from chatapp.web.services import services
 from chatapp.web.streams.answer import stream
@@ -56,6 +57,7 @@ def generation_stream(generation_id: str) -> Response:
 
 
 @blueprint.post("/api/v1/generations/<generation_id>/cancel")
+@takes(NOTHING)
 def cancel_generation(generation_id: str) -> Response:
     """Stops the generation, and no other of its turn; one that has ended stays as it is."""
     services().answering.turns.stop_generation(current_account().id, generation_id)

@@ -6,6 +6,7 @@ from flask import Blueprint, Response, jsonify
 
 from chatapp.streaming.dialect import EVENTS
 from chatapp.web.access import opened_by_stream_token
+from chatapp.web.body_size import NOTHING, takes
 from chatapp.web.identity import current_account
 from chatapp.web.services import services
 from chatapp.web.streams.answer import stream
@@ -21,6 +22,7 @@ def turn_stream(turn_id: str) -> Response:
 
 
 @blueprint.post("/turns/<turn_id>/cancel")
+@takes(NOTHING)
 def cancel_turn(turn_id: str) -> Response:
     """Stops the turn; one that has ended stays as it is."""
     services().answering.turns.stop(current_account().id, turn_id)

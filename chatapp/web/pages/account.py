@@ -6,14 +6,18 @@ from flask import redirect, render_template, request, url_for
 from flask_login import current_user
 from werkzeug import Response
 
-from chatapp.errors import Forbidden, Unauthorized, ValidationFailed
+from chatapp.accounts.account import Account
+from chatapp.errors import Forbidden, TooManyRequests, Unauthorized, ValidationFailed
 from chatapp.web.access import public
+from chatapp.web.body_size import NOTHING, PASSWORDS, takes
+from chatapp.web.error_answers import headers_of
 from chatapp.web.identity import current_account, sign_in, sign_out
+from chatapp.web.limits.limits import limits
 from chatapp.web.pages.blueprint import blueprint
 from chatapp.web.refusal import refused_sign_in
 from chatapp.web.services import services
 
-Answer = Response | tuple[str, int] | str
+Answer = Response | tuple[str, int, dict[str, str]] | str
 
 
 @blueprint.get("/sign-in", endpoint="sign_in")
@@ -26,19 +30,31 @@ def sign_in_page() -> Answer:
 
 @blueprint.post("/sign-in")
 @public
+@takes(PASSWORDS)
 def sign_in_form() -> Answer:
     email, wanted = request.form.get("email", ""), request.form.get("next", "")
-    account = services().accounts.with_password(email, request.form.get("password", ""))
-    if account is None:
-        refused_sign_in(email)
-        sentence = "The e-mail or the password is not right."
-        return render_template("sign_in.html", email=email, next=wanted, form_error=sentence), 401
+    try:
+        account = _account_of(email, request.form.get("password", ""))
+    except (Unauthorized, TooManyRequests) as error:
+        page = render_template("sign_in.html", email=email, next=wanted, form_error=error.message)
+        return page, error.status, headers_of(error)
     sign_in(account)
     return redirect(_local(wanted), 303)
 
 
+def _account_of(email: str, password: str) -> Account:
+    limits().count_sign_in(email)
+    account = services().accounts.with_password(email, password)
+    if account is None:
+        refused_sign_in(email)
+        raise Unauthorized("The e-mail or the password is not right.")
+    limits().signed_in()
+    return account
+
+
 @blueprint.post("/sign-out")
 @public
+@takes(NOTHING)
 def sign_out_form() -> Answer:
     sign_out()
     return redirect(url_for("pages.sign_in"), 303)
@@ -53,13 +69,16 @@ def register_page() -> Answer:
 
 @blueprint.post("/register")
 @public
+@takes(PASSWORDS)
 def register_form() -> Answer:
     _demand_open_registration()
     email, name = request.form.get("email", ""), request.form.get("name", "")
     try:
+        limits().count_registration()
         account = services().accounts.create(email, request.form.get("password", ""), name=name)
-    except ValidationFailed as error:
-        return render_template("register.html", email=email, name=name, form_error=error.message), 422
+    except (ValidationFailed, TooManyRequests) as error:
+        page = render_template("register.html", email=email, name=name, form_error=error.message)
+        return page, error.status, headers_of(error)
     sign_in(account)
     return redirect(url_for("pages.new_conversation"), 303)
 
@@ -70,13 +89,21 @@ def password_page() -> str:
 
 
 @blueprint.post("/password")
+@takes(PASSWORDS)
 def password_form() -> Answer:
     account = current_account()
     try:
+        limits().count_password()
         old, new = request.form.get("old_password", ""), request.form.get("new_password", "")
         changed = services().accounts.change_password(account, old, new)
-    except (Unauthorized, ValidationFailed) as error:
-        return render_template("password.html", form_error=error.message, changed=False), 422
+    except (Unauthorized, ValidationFailed, TooManyRequests) as error:
+        status = 429 if isinstance(error, TooManyRequests) else 422
+        return (
+            render_template("password.html", form_error=error.message, changed=False),
+            status,
+            headers_of(error),
+        )
+    limits().password_changed()
     sign_in(changed)  # every session ended with the old password; this browser gets a new one
     return redirect(url_for("pages.password", changed=1), 303)
 

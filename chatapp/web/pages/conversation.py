@@ -12,19 +12,24 @@ from flask import Response, current_app, redirect, render_template, request, url
 from markupsafe import Markup
 from werkzeug import Response as BaseResponse
 
-from chatapp.errors import ChatappError, Conflict, Unavailable, ValidationFailed
+from chatapp.errors import ChatappError, Conflict, TooManyRequests, Unavailable, ValidationFailed
 from chatapp.turns.conversations import Place
 from chatapp.turns.turns import FollowedTurn
 from chatapp.web.api.message_body import ChatBody
 from chatapp.web.api.page import asked_place, cursor_of
 from chatapp.web.body import validated
+from chatapp.web.body_size import MESSAGE, takes
+from chatapp.web.error_answers import headers_of
 from chatapp.web.identity import current_account
+from chatapp.web.limits.limits import limits
 from chatapp.web.pages.blocks_dialect import BlocksDialect
 from chatapp.web.pages.blueprint import blueprint
 from chatapp.web.pages.shown import shown_conversation, shown_messages
 from chatapp.web.pieces import Pieces
 from chatapp.web.services import services
 from chatapp.web.streams.answer import HEADERS, followed
+from chatapp.web.streams.open_streams import TooManyStreams
+from chatapp.web.streams.place import kept_place, take_place
 
 _SIDEBAR = 50
 _MESSAGES = 100
@@ -48,22 +53,35 @@ def new_conversation() -> Answer:
 
 @blueprint.get("/c/<session_id>", endpoint="conversation")
 def conversation(session_id: str) -> Answer:
-    """The conversation. While a turn runs, a browser without JavaScript gets the page as a stream."""
+    """The conversation. While a turn runs, a browser without JavaScript gets the page as a stream; where it has too
+    many of these, the page with what is saved so far, and a link to try again."""
     found = services().conversations.get(current_account().id, session_id)
     turn_id = services().conversations.running_turn(current_account().id, session_id)
     if turn_id is None or "before" in request.args:
         return _page(found)
     turn = services().answering.turns.follow(current_account().id, turn_id)
     has_script = request.cookies.get("js") == "1" and "live" not in request.args
-    return _page(found, running=turn) if has_script else _streamed_page(found, turn)
+    if has_script:
+        return _page(found, running=turn)
+    try:
+        take_place(current_account().id)
+    except TooManyStreams as error:
+        return (
+            _page(found, running=turn, form_error=error.message, crowded=True),
+            error.status,
+            headers_of(error),
+        )
+    return _streamed_page(found, turn)
 
 
 @blueprint.post("/messages")
+@takes(MESSAGE)
 def first_message() -> Answer:
     return _post(None)
 
 
 @blueprint.post("/c/<session_id>/messages")
+@takes(MESSAGE)
 def message(session_id: str) -> Answer:
     return _post(session_id)
 
@@ -81,8 +99,9 @@ def started(session_id: str | None, asked: Mapping[str, Any], *, draft: str) -> 
         new = validated(lambda: ChatBody.model_validate({**asked, "sessionId": session_id})).new_turn(
             bound=False
         )
+        limits().count_message()
         committed, turn = services().answering.turns.begin(new)
-    except (ValidationFailed, Conflict, Unavailable) as error:
+    except (ValidationFailed, Conflict, TooManyRequests, Unavailable) as error:
         return _refused(session_id, draft, error)
     turn.start()
     return redirect(url_for("pages.conversation", session_id=committed.session_id), 303)
@@ -91,8 +110,7 @@ def started(session_id: str | None, asked: Mapping[str, Any], *, draft: str) -> 
 def _refused(session_id: str | None, draft: str, error: ChatappError) -> Answer:
     """The page again, with the sentence and what was written."""
     found = services().conversations.get(current_account().id, session_id) if session_id else None
-    headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, Unavailable) else {}
-    return _page(found, draft=draft, form_error=error.message), error.status, headers
+    return _page(found, draft=draft, form_error=error.message), error.status, headers_of(error)
 
 
 def _page(found: Any, *, running: FollowedTurn | None = None, **values: Any) -> str:
@@ -114,6 +132,7 @@ def _page(found: Any, *, running: FollowedTurn | None = None, **values: Any) -> 
         "next_conversations_url": _older_conversations(listed),
         "running_turn": _shown_turn(running) if running else None,
         "live_blocks": None,
+        "crowded": False,
         "client_message_id": secrets.token_urlsafe(16),
         "draft": "",
         "form_error": None,
@@ -158,7 +177,9 @@ def _streamed_page(found: Any, turn: FollowedTurn) -> Response:
     head, _, tail = page.partition(_HERE)
     again = Markup(render_template("_again.html", turn_id=turn.id))  # noqa: S704 - a template of our own
     blocks = followed(turn, BlocksDialect(again), None)
-    return Response(_pieces(head.encode(), blocks, tail.encode()), mimetype="text/html", headers=HEADERS)
+    streamed = Response(_pieces(head.encode(), blocks, tail.encode()), mimetype="text/html", headers=HEADERS)
+    streamed.call_on_close(kept_place())
+    return streamed
 
 
 def _pieces(head: bytes, blocks: Iterator[bytes], tail: bytes) -> Iterator[bytes]:

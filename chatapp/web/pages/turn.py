@@ -8,6 +8,7 @@ from typing import Any
 from flask import redirect, render_template, url_for
 
 from chatapp.turns.voice import VOICES
+from chatapp.web.body_size import NOTHING, takes
 from chatapp.web.identity import current_account
 from chatapp.web.pages.blueprint import blueprint
 from chatapp.web.pages.conversation import Answer, started
@@ -28,6 +29,7 @@ def turn_fragment(session_id: str, turn_id: str) -> Answer:
 
 
 @blueprint.post("/turns/<turn_id>/stop", endpoint="stop_turn")
+@takes(NOTHING)
 def stop_turn(turn_id: str) -> Answer:
     """Stops a turn and goes back to its conversation."""
     account, turns = current_account(), services().answering.turns
@@ -37,6 +39,7 @@ def stop_turn(turn_id: str) -> Answer:
 
 
 @blueprint.post("/turns/<turn_id>/again", endpoint="ask_again")
+@takes(NOTHING)
 def ask_again(turn_id: str) -> Answer:
     """Asks the same once more, as a new turn, and goes back to the conversation. However often it is pressed, a turn
     is asked again once: its id makes the message id of the new one."""

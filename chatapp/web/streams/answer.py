@@ -17,6 +17,7 @@ from chatapp.web.identity import current_account
 from chatapp.web.request_id import request_id
 from chatapp.web.services import services
 from chatapp.web.streams.hang_up import watched
+from chatapp.web.streams.place import kept_place
 from chatapp.web.streams.position import asked_position
 from chatapp.web.streams.socket_waiter import waiter_for
 
@@ -48,7 +49,7 @@ def stream(turn: FollowedTurn, dialect: Dialect, done_with: Callable[[], None] |
         return nothing
     if written is not None and position is None:
         position = Position("", 0)  # no place of ours: told by a snapshot, as any other that is lost
-    body = _Body(followed(turn, dialect, position), done_with)
+    body = _Body(followed(turn, dialect, position), kept_place(), done_with)
     response = Response(body, mimetype="text/event-stream", headers=HEADERS, direct_passthrough=True)
     response.headers["Content-Type"] = "text/event-stream; charset=utf-8"
     response.headers["X-Turn-Id"] = turn.id
@@ -59,8 +60,14 @@ class _Body:
     """The frames as the server iterates them. Handed through directly: Werkzeug's two wrappers, which would do
     nothing, would each be entered for every write."""
 
-    def __init__(self, frames: Generator[bytes, None, None], done_with: Callable[[], None] | None) -> None:
+    def __init__(
+        self,
+        frames: Generator[bytes, None, None],
+        give_back: Callable[[], None],
+        done_with: Callable[[], None] | None,
+    ) -> None:
         self._frames = frames
+        self._give_back = give_back
         self._done_with = done_with
 
     def __iter__(self) -> Iterator[bytes]:
@@ -68,9 +75,12 @@ class _Body:
 
     def close(self) -> None:
         """The server calls this once, however the connection ended, and also when it never began to iterate."""
-        self._frames.close()
-        if self._done_with is not None:
-            self._done_with()
+        try:
+            self._frames.close()
+            if self._done_with is not None:
+                self._done_with()
+        finally:
+            self._give_back()  # last, because it may have to wait for Redis
 
 
 def followed(turn: FollowedTurn, dialect: Dialect, position: Position | None) -> Generator[bytes, None, None]:

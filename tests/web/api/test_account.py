@@ -61,7 +61,7 @@ def test_a_wrong_password_and_an_unknown_e_mail_are_answered_alike(
         {"email": "nobody@example.org", "password": "wrong wrong"},
         {"email": person.email, "password": ""},
         {"email": "", "password": ""},
-        {"email": "x" * 100_000, "password": "y" * 100_000},
+        {"email": "x" * 15_000, "password": "y" * 15_000},
     ]
     answers = [client.post(TOKEN, json=each) for each in tries]
     told = [{**assert_error(each, 401), "request_id": None} for each in answers]

@@ -114,7 +114,7 @@ def test_a_wrong_sign_in_is_one_sentence_the_same_for_all(
         ("", ""),
         ("a\0b@example.org", PASSWORD),
         (person.email, "a\0b"),
-        ("x" * 50_000, "x" * 50_000),
+        ("x" * 15_000, "x" * 15_000),
         ('"><script>', "xxxx"),
     ):
         client = app_on_either.test_client()

@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from gevent.event import Event
 
 from tests.scripted_upstream import ScriptedUpstream, Step, answer
 from tests.streaming.wire import Client
+from tests.web.conftest import MODELS, MakeApp
 from tests.web.event_stream import patience
 
 TEXTS = ["H\u00e9\n", "\U0001f600 ", "d\u00f3ne"]
@@ -21,6 +23,14 @@ AFTER = 3
 Opened = Callable[[str], Any]
 """Opens the stream of one turn at the position that a reader has, which may be none."""
 Show = Callable[[Client], str]
+
+
+@pytest.fixture
+def app(make_app: MakeApp, upstream: ScriptedUpstream) -> Flask:
+    """One that lets a user read an answer as often at once as it has bytes."""
+    return make_app(
+        OPENAI_BASE_URL=upstream.base_url, CHATAPP_MODELS=MODELS, CHATAPP_STREAMS_PER_USER="10000"
+    )
 
 
 def _events(api: FlaskClient) -> Opened:

@@ -34,6 +34,7 @@ def test_a_slow_reader_costs_a_position_and_slows_nobody(tmp_path: Path) -> None
             "OPENAI_BASE_URL": upstream.base_url,
             "CHATAPP_MODELS": "gpt-6-luna",
             "CHATAPP_MAX_OUTPUT_TOKENS": "1000000",
+            "CHATAPP_STREAMS_PER_USER": "21",
         }
         with RunningServer(tmp_path, settings) as server:
             before = _resident_kib(server.worker_pids()[0])
