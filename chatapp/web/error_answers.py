@@ -35,7 +35,7 @@ def _log_exception(failure: Any) -> None:
 
 def _answer(error: ChatappError) -> Response:
     if isinstance(error, Unauthorized) and not is_api():
-        wanted = request.full_path.rstrip("?") if request.method == "GET" else None
+        wanted = request.full_path.rstrip("?") if request.method in ("GET", "HEAD") else None
         return make_response(redirect(url_for("pages.sign_in", next=wanted), 303))
     if isinstance(error, Unavailable):
         browser_session().set_aside()  # the page that says so must not need what is away
