@@ -60,6 +60,9 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
     configure_logging()
     app = Flask("chatapp", root_path=str(ROOT), static_folder="static", template_folder="templates")
     app.request_class = FormRequest
+    app.url_map.merge_slashes = (
+        False  # a path of ours is written in one way; others are missing, not led to it
+    )
     app.config.update(
         SECRET_KEY=settings.secret_key.get_secret_value(),
         MAX_CONTENT_LENGTH=BODY_LIMIT,

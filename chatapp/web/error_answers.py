@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Flask, Response, jsonify, make_response, redirect, render_template, request, url_for
+from flask.globals import request_ctx
 from werkzeug.exceptions import HTTPException
 
 from chatapp.errors import ChatappError, Unauthorized, Unavailable, ValidationFailed
@@ -71,7 +72,7 @@ def is_api() -> bool:
 
 
 def _told(status: int, code: str, message: str, fields: list[dict[str, str]]) -> Response:
-    if not is_api():
+    if not is_api() and request_ctx.url_adapter is not None:  # with a host that is none, no page can be made
         message = "This page or conversation does not exist." if status == 404 else message
         page = render_template("error.html", status=status, message=message, request_id=request_id())
         return make_response(page, status)
