@@ -10,6 +10,7 @@ from typing import Annotated, Any, TypeVar
 
 import gevent
 from flask import request
+from gunicorn.http.errors import ParseException
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from chatapp.accounts.account import is_text
@@ -17,6 +18,7 @@ from chatapp.errors import (
     FieldError,
     MalformedRequest,
     RequestTimeout,
+    TooLarge,
     UnsupportedMediaType,
     ValidationFailed,
 )
@@ -52,15 +54,22 @@ Text = Annotated[str, AfterValidator(plain_text)]
 
 def read_body(patience_s: float) -> bool:
     """Whether the request has a body; it is in memory then, and must have come in whole within `patience_s` seconds,
-    however it dribbles. Raises RequestTimeout, and TooLarge through Flask's own limit."""
+    however it dribbles. Raises RequestTimeout, MalformedRequest where its framing is broken, and TooLarge, where its
+    length is told beforehand through Flask's own limit."""
     if not (request.content_length or request.headers.get("Transfer-Encoding")):
         return False
     try:
         with gevent.Timeout(patience_s, RequestTimeout("too long")):
             request.get_data(cache=True)
+            goes_on = request.content_length is None and bool(request.environ["wsgi.input"].read(1))
     except (RequestTimeout, TimeoutError):
         _take_no_more(request.environ.get("gunicorn.socket"))
         raise RequestTimeout("The request's body took too long to arrive.") from None
+    except (ParseException, OSError):
+        raise MalformedRequest("The request's body is broken off, or not framed as HTTP has it.") from None
+    if goes_on:  # in chunks: what Flask reads is cut at the limit
+        _take_no_more(request.environ.get("gunicorn.socket"))
+        raise TooLarge("The request is too large.")
     return True
 
 
