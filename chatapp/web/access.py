@@ -83,7 +83,7 @@ def is_stream() -> bool:
 def demand_sign_in() -> None:
     """Raises Unauthorized unless the view is public, or somebody is signed in or has the key to this one stream:
     before anything is looked up."""
-    if request.method == "OPTIONS" or view_is(_PUBLIC):
+    if view_is(_PUBLIC):
         return
     if request.method == "HEAD" and is_stream():
         raise MethodNotAllowed(["GET", "OPTIONS"])
