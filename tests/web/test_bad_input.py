@@ -37,7 +37,9 @@ def world(
     path.write_bytes(sqlite_template.read_bytes())
     given = {"CHATAPP_DATA": str(folder), "DATABASE_URL": f"sqlite:///{path}", "CHATAPP_MODELS": MODELS}
     app = create_app(load_settings({**given, "OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}))
-    yield World(app, sign_up)
+    world = World(app, sign_up)
+    yield world
+    world.close()
     parts_of(app).stop()
 
 

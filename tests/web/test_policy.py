@@ -48,7 +48,9 @@ def world(
     with ScriptedUpstream(answer("Hello")) as upstream:
         given = {"CHATAPP_DATA": str(folder), "DATABASE_URL": f"sqlite:///{path}", "CHATAPP_MODELS": MODELS}
         app = create_app(load_settings({**given, "OPENAI_BASE_URL": upstream.base_url}))
-        yield World(app, sign_up)
+        world = World(app, sign_up)
+        yield world
+        world.close()
         parts_of(app).stop()
 
 
