@@ -61,7 +61,7 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
     app = Flask("chatapp", root_path=str(ROOT), static_folder="static", template_folder="templates")
     app.request_class = FormRequest
     app.url_map.merge_slashes = (
-        False  # a path of ours is written in one way; others are missing, not led to it
+        False  # a path of ours is written in one way, and nobody is led to it from others
     )
     app.config.update(
         SECRET_KEY=settings.secret_key.get_secret_value(),
