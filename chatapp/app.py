@@ -77,6 +77,8 @@ def create_app(
     configure_logging()
     app = Flask("chatapp", root_path=str(ROOT), static_folder="static", template_folder="templates")
     app.request_class = FormRequest
+    # A path of ours is written in one way; from others nobody is led to it, with a page, under /api too.
+    app.url_map.merge_slashes = False
     app.config.update(
         SECRET_KEY=settings.secret_key.get_secret_value(),
         MAX_CONTENT_LENGTH=BODY,

@@ -29,6 +29,9 @@ HEARTBEAT_S = 30
 """Seconds that the event loop may stand still before the master replaces the worker."""
 
 _QUERY = re.compile(r"\?[^\s'\"]*")
+_REPEATED = re.compile(r"(Invalid request from ip=\S+: [^:]*): .*", re.DOTALL)
+"""What could not be parsed is repeated in the log: a header without its colon, or a body of no known length."""
+_ORIGIN = re.compile(r"^\w+://[^/?#]*")
 
 
 def _settings() -> Settings:
@@ -47,7 +50,7 @@ class QuietLogger(Logger):  # type: ignore[misc]  # gunicorn has no types
     def atoms(self, resp: Any, req: Any, environ: dict[str, Any], request_time: Any) -> dict[str, Any]:
         atoms: dict[str, Any] = super().atoms(resp, req, environ, request_time)
         # gunicorn's %(U)s is percent-decoded: a client could write log lines of its own with %0A
-        return atoms | {"U": str(environ["RAW_URI"]).partition("?")[0]}
+        return atoms | {"U": _ORIGIN.sub("", re.split(r"[?#]", str(environ["RAW_URI"]))[0])}
 
     def warning(self, msg: Any, *args: Any, **kwargs: Any) -> None:
         super().warning("%s", _without_queries(msg, args), **kwargs)
@@ -57,7 +60,7 @@ class QuietLogger(Logger):  # type: ignore[misc]  # gunicorn has no types
 
 
 def _without_queries(msg: Any, args: tuple[Any, ...]) -> str:
-    return _QUERY.sub("?…", str(msg) % args if args else str(msg))
+    return _REPEATED.sub(r"\1", _QUERY.sub("?…", str(msg) % args if args else str(msg)))
 
 
 def _forget_chatapp() -> None:

@@ -194,17 +194,30 @@ def _begin_postgresql(connection: Connection) -> None:
 def _translated_errors() -> Iterator[None]:
     try:
         yield
-    except (IntegrityError, DataError):
+    except (IntegrityError, DataError) as error:
+        _forget_values(error)
         raise  # the database is well, and says what is wrong with the values
     except ProgrammingError as error:
         if getattr(error.orig, "sqlstate", None) in _NOT_UPGRADED:
             raise _unavailable(error) from error
+        _forget_values(error)
         raise
     except (DBAPIError, PoolTimeout, SqliteError) as error:
         raise _unavailable(error) from error
 
 
+def _forget_values(error: DBAPIError) -> None:
+    """Leaves of PostgreSQL's words what they are about. It repeats the row that it refuses, which is what people
+    wrote, and errors reach the log."""
+    diagnostics: Any = getattr(error.orig, "diag", None)
+    if diagnostics is not None and error.orig is not None:
+        found = (diagnostics.table_name, diagnostics.column_name, diagnostics.constraint_name)
+        said = " ".join(filter(None, (diagnostics.sqlstate, *found)))
+        error.args = error.orig.args = (said,)
+
+
 def _unavailable(error: DBAPIError | PoolTimeout | SqliteError | gevent.Timeout) -> DatabaseUnavailable:
     cause = error.orig if isinstance(error, DBAPIError) else error
-    warn("Database unavailable", reason=f"{type(cause).__name__}: {cause}"[:200])
+    said = str(cause).partition("\nDETAIL:")[0]
+    warn("Database unavailable", reason=f"{type(cause).__name__}: {said}"[:200])
     return DatabaseUnavailable()

@@ -11,7 +11,7 @@ from flask_wtf.csrf import ValidationError, generate_csrf, validate_csrf
 from werkzeug.exceptions import MethodNotAllowed
 
 from chatapp.errors import FieldError, Forbidden, Unauthorized, ValidationFailed
-from chatapp.web.identity import has_bearer, read_by_stream_token, signed_in_by_cookie
+from chatapp.web.identity import has_sign_in, read_by_stream_token, signed_in_by_cookie
 from chatapp.web.refusal import refused
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -83,14 +83,14 @@ def is_stream() -> bool:
 def demand_sign_in() -> None:
     """Raises Unauthorized unless the view is public, or somebody is signed in or has the key to this one stream:
     before anything is looked up."""
-    if request.method == "OPTIONS" or view_is(_PUBLIC):
+    if view_is(_PUBLIC):
         return
     if request.method == "HEAD" and is_stream():
         raise MethodNotAllowed(["GET", "OPTIONS"])
     if view_is(_TOKEN) and "token" in request.args:
         read_by_stream_token(request.args["token"], request.view_args or {})
     if not current_user.is_authenticated:
-        raise _missing_token() if view_is(_ASKS_FOR_TOKEN) and not has_bearer() else Unauthorized()
+        raise _missing_token() if view_is(_ASKS_FOR_TOKEN) and not has_sign_in() else Unauthorized()
 
 
 def _missing_token() -> ValidationFailed:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, TypeVar
 
 import gevent
 from flask import request
+from gunicorn.http.errors import ParseException
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from chatapp.accounts.account import is_text
@@ -53,7 +54,8 @@ Text = Annotated[str, AfterValidator(plain_text)]
 
 def read_body(patience_s: float, most_bytes: int) -> bool:
     """Whether the request has a body; it is in memory then, and must have come in whole within `patience_s` seconds,
-    however it dribbles. Raises RequestTimeout, and TooLarge, also through Flask's own limit."""
+    however it dribbles. Raises RequestTimeout, MalformedRequest where its framing is broken, and TooLarge, where its
+    length is told beforehand through Flask's own limit."""
     if not (request.content_length or request.headers.get("Transfer-Encoding")):
         return False
     try:
@@ -62,7 +64,10 @@ def read_body(patience_s: float, most_bytes: int) -> bool:
     except (RequestTimeout, TimeoutError):
         _take_no_more(request.environ.get("gunicorn.socket"))
         raise RequestTimeout("The request's body took too long to arrive.") from None
+    except (ParseException, OSError):
+        raise MalformedRequest("The request's body is broken off, or not framed as HTTP has it.") from None
     if len(body) > most_bytes:
+        _take_no_more(request.environ.get("gunicorn.socket"))
         raise TooLarge("The request is too large.")
     return True
 
@@ -77,11 +82,27 @@ def parsed(model: type[Model]) -> Model:
     """The JSON body as `model`. Raises UnsupportedMediaType, MalformedRequest or ValidationFailed."""
     if request.mimetype != "application/json":
         raise UnsupportedMediaType("Send the body as application/json.")
+    if request.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
+        raise UnsupportedMediaType("Send the body as it is, without a Content-Encoding.")
     try:
-        value = json.loads(request.get_data(cache=True).decode("utf-8"))
+        written = request.get_data(cache=True).decode("utf-8")
+        value = json.loads(written, object_pairs_hook=_object, parse_constant=_no_number)
     except (ValueError, RecursionError):
         raise MalformedRequest("The body is not well-formed JSON in UTF-8.") from None
     return validated(lambda: model.model_validate(_with_few_unknown(model, value)))
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """One that names a field twice can be read in two ways: who checked it before us may have read it in the other."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name comes twice")
+    return found
+
+
+def _no_number(name: str) -> float:
+    """NaN and the infinities, which Python reads and JSON does not know."""
+    raise ValueError(name)
 
 
 def _with_few_unknown(model: type[Model], value: Any) -> Any:

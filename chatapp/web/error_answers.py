@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Flask, Response, jsonify, make_response, redirect, render_template, request, url_for
+from flask.globals import request_ctx
 from werkzeug.exceptions import HTTPException
 
 from chatapp.errors import ChatappError, TooManyRequests, Unauthorized, Unavailable, ValidationFailed
@@ -35,7 +36,7 @@ def _log_exception(failure: Any) -> None:
 
 def _answer(error: ChatappError) -> Response:
     if isinstance(error, Unauthorized) and not is_api():
-        wanted = request.full_path.rstrip("?") if request.method == "GET" else None
+        wanted = request.full_path.rstrip("?") if request.method in ("GET", "HEAD") else None
         return make_response(redirect(url_for("pages.sign_in", next=wanted), 303))
     if isinstance(error, Unavailable):
         browser_session().set_aside()  # the page that says so must not need what is away
@@ -81,7 +82,7 @@ def is_api() -> bool:
 
 
 def _told(status: int, code: str, message: str, fields: list[dict[str, str]]) -> Response:
-    if not is_api():
+    if not is_api() and request_ctx.url_adapter is not None:  # with a host that is none, no page can be made
         message = "This page or conversation does not exist." if status == 404 else message
         page = render_template("error.html", status=status, message=message, request_id=request_id())
         return make_response(page, status)

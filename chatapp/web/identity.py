@@ -87,8 +87,12 @@ def read_by_stream_token(token: str, stream: Mapping[str, str]) -> None:
         raise
 
 
-def has_bearer() -> bool:
-    """Whether this request tries to sign in by an API token."""
+def has_sign_in() -> bool:
+    """Whether this request tries to sign in, by an API token or the cookie of somebody who was signed in."""
+    return _has_bearer() or browser_session().claims_to_be_signed_in
+
+
+def _has_bearer() -> bool:
     return _authorization(request)[0].lower() == _BEARER
 
 
@@ -100,7 +104,7 @@ def _authorization(incoming: Request) -> tuple[str, str]:
 
 
 def _comes_by_token() -> bool:
-    return "stream_reader" in g or has_bearer()
+    return "stream_reader" in g or _has_bearer()
 
 
 def _by_session(_user_id: str) -> Person | None:
@@ -112,7 +116,7 @@ def _by_session(_user_id: str) -> Person | None:
 def _by_request(incoming: Request) -> Person | None:
     if "stream_reader" in g:
         return Person(g.stream_reader)
-    if not has_bearer():
+    if not _has_bearer():
         return None
     try:
         found = services().api_tokens.read(_authorization(incoming)[1])

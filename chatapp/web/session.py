@@ -41,6 +41,11 @@ class Session(SessionMixin):
         self.modified = False
 
     @property
+    def claims_to_be_signed_in(self) -> bool:
+        """Whether the cookie is that of somebody signed in, worth something or not."""
+        return self._cookie.startswith(_SIGNED_IN)
+
+    @property
     def account(self) -> Account | None:
         """Who is signed in by this cookie."""
         self._load()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from werkzeug.routing import Rule
-from werkzeug.test import TestResponse
 
 from tests.web.conftest import (
     PASSWORD,
@@ -14,103 +14,22 @@ from tests.web.conftest import (
     Person,
     api_token,
     assert_error,
-    fields_at_fault,
     form_token,
     rows,
     session_cookie,
     signed_in,
 )
+from tests.web.policy import POLICY
+from tests.web.world import Things
 
 NAME = "session-20250819-143022-a1b2"
-PUBLIC = {
-    "static",
-    "health.health",
-    "health.ready",
-    "account.token",
-    "pages.sign_in",
-    "pages.sign_in_form",
-    "pages.sign_out_form",
-    "pages.register",
-    "pages.register_form",
-}
-FORMS = [
-    "/sign-in",
-    "/sign-out",
-    "/register",
-    "/password",
-    "/messages",
-    f"/c/{NAME}/messages",
-    "/turns/x/stop",
-    "/turns/x/again",
-    "/tokens",
-    "/tokens/x/revoke",
-]
+MISSING = Things(NAME, "x", "x", "x", "")
+FORMS = [MISSING.fill(row.split(" ")[1]) for row, route in POLICY.items() if route.form is not None]
 CALLS = [
-    ("POST", "/api/v1/chat"),
-    ("POST", "/api/chat/stream"),
-    ("POST", "/api/v1/turns"),
-    ("POST", "/api/v1/turns/x/cancel"),
-    ("POST", "/api/v1/turns/x/stream-token"),
-    ("POST", "/api/v1/generations/x/cancel"),
-    ("POST", "/api/v1/generations/x/stream-token"),
-    ("POST", "/generations/generate/x/stream-token"),
-    ("POST", "/api/v1/auth/token"),
-    ("PATCH", f"/api/v1/conversations/{NAME}"),
-    ("DELETE", f"/api/v1/conversations/{NAME}"),
-    ("POST", "/api/v1/tokens"),
-    ("DELETE", "/api/v1/tokens/x"),
+    (method, MISSING.fill(rule))
+    for (method, rule), route in ((row.split(" "), route) for row, route in POLICY.items())
+    if method != "GET" and route.form is None
 ]
-
-
-def path_to(rule: Rule) -> str:
-    values = {name: NAME if name == "session_id" else "x" for name in rule.arguments}
-    return rule.rule.replace("<path:", "<").replace("<", "{").replace(">", "}").format(**values)
-
-
-def asks_for_a_token(answered: TestResponse) -> bool:
-    return answered.status_code == 422 and fields_at_fault(answered) == {"token"}
-
-
-def asks_on_a_page(answered: TestResponse) -> bool:
-    return answered.headers.get("Location", "").startswith("/sign-in")
-
-
-def test_every_view_asks_for_a_sign_in_unless_it_is_known_to_be_public(standing_app: Flask) -> None:
-    asked = set()
-    for rule in standing_app.url_map.iter_rules():
-        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
-            answered = standing_app.test_client().open(path_to(rule), method=method)
-            if answered.status_code == 401:
-                assert_error(answered, 401, "UNAUTHORIZED")
-                asked.add(rule.endpoint)
-            elif asks_for_a_token(answered) or asks_on_a_page(answered):
-                asked.add(rule.endpoint)
-    endpoints = {rule.endpoint for rule in standing_app.url_map.iter_rules()}
-    assert endpoints - asked == PUBLIC
-
-
-def test_the_pages_are_there(standing_app: Flask) -> None:
-    """A blueprint whose modules nobody imports has no views."""
-    rules = {rule.rule for rule in standing_app.url_map.iter_rules()}
-    assert {
-        "/",
-        "/sign-in",
-        "/sign-out",
-        "/register",
-        "/password",
-        "/tokens",
-        "/c/<session_id>",
-        "/messages",
-    } <= rules
-
-
-def test_every_changing_form_and_call_is_named_here(standing_app: Flask) -> None:
-    changing = {
-        path_to(rule)
-        for rule in standing_app.url_map.iter_rules()
-        if (rule.methods or set()) & {"POST", "PUT", "PATCH", "DELETE"}
-    }
-    assert changing == {*FORMS, *(path for _, path in CALLS)}
 
 
 def bad_tokens(app: Flask, person: Person, client: FlaskClient) -> list[str | None]:
@@ -163,6 +82,47 @@ def test_a_call_by_cookie_without_the_token_is_refused(
         headers = {} if token is None else {"X-CSRFToken": token}
         answered = browser.open(path, method=method, json={"message": "Hi"}, headers=headers)
         assert_error(answered, 403, "CSRF_FAILED")
+    assert rows(app) == before
+
+
+@pytest.mark.parametrize(
+    "disguise",
+    [
+        {"data": '{"message": "Hi"}', "content_type": "text/plain"},
+        {"data": '{"message": "Hi"}', "content_type": ""},
+        {"data": {"message": "Hi", "_method": "DELETE"}},
+        {"data": {"message": "Hi", "X-CSRFToken": "x"}, "content_type": "multipart/form-data"},
+        {"json": {"message": "Hi"}, "query_string": {"_method": "GET", "csrf_token": "{token}"}},
+        {"json": {"message": "Hi", "csrf_token": "{token}"}},
+        {"data": {"message": "Hi", "csrf_token": "{token}"}},
+        {"headers": {"X-HTTP-Method-Override": "GET"}},
+        {"headers": {"X-HTTP-Method": "GET", "X-Method-Override": "OPTIONS"}},
+        {"headers": {"Authorization": "Basic eDp5"}},
+        {"headers": {"Origin": "http://localhost", "X-Requested-With": "XMLHttpRequest"}},
+    ],
+    ids=repr,
+)
+def test_no_disguise_saves_a_call_by_cookie_the_header(
+    app: Flask, browser: FlaskClient, disguise: dict[str, Any]
+) -> None:
+    """The token in another place than its header is no token."""
+    good, before = api_token(browser), rows(app)
+    for name in ("json", "data", "query_string"):
+        if isinstance(disguise.get(name), dict):
+            filled = {key: value.replace("{token}", good) for key, value in disguise[name].items()}
+            disguise = {**disguise, name: filled}
+    for method, path in CALLS:
+        assert_error(browser.open(path, method=method, **disguise), 403, "CSRF_FAILED")
+    assert rows(app) == before
+
+
+@pytest.mark.parametrize("trick", [{"query_string": {"_method": "DELETE"}}, {"data": {"_method": "DELETE"}},
+                                   {"headers": {"X-HTTP-Method-Override": "DELETE"}}], ids=repr)  # fmt: skip
+def test_no_reading_is_made_a_change(app: Flask, browser: FlaskClient, trick: dict[str, Any]) -> None:
+    answered = browser.post("/messages", data={"csrf_token": form_token(browser, "/"), "message": "Hi"})
+    name = answered.headers["Location"].rpartition("/")[2]
+    before = rows(app)
+    assert browser.get(f"/api/v1/conversations/{name}", **trick).status_code == 200
     assert rows(app) == before
 
 
