@@ -53,7 +53,7 @@ def test_two_applications_share_nothing_but_the_database(settings: Settings) -> 
 def test_every_command_is_there(app: Flask) -> None:
     commands = app.cli.commands
     assert {"user", "token", "db", "simulator", "welcome"} <= set(commands)
-    assert set(commands["user"].commands) == {"create", "password"}  # type: ignore[attr-defined]
+    assert set(commands["user"].commands) == {"create", "disable", "enable", "password"}  # type: ignore[attr-defined]
     assert set(commands["token"].commands) == {"create"}  # type: ignore[attr-defined]
     assert set(commands["db"].commands) == {"upgrade"}  # type: ignore[attr-defined]
 
