@@ -22,6 +22,7 @@ from chatapp.turns.conversations import Conversations
 from chatapp.web.api import account, catalogue, chat, conversation, generation, health, stream_token, turn
 from chatapp.web.commands import accounts as account_commands
 from chatapp.web.commands import database as database_commands
+from chatapp.web.commands import doctor as doctor_command
 from chatapp.web.commands import simulator as simulator_command
 from chatapp.web.commands import welcome as welcome_command
 from chatapp.web.cors import init_cors
@@ -48,6 +49,7 @@ COMMANDS = (
     account_commands.users,
     account_commands.tokens,
     database_commands.database,
+    doctor_command.doctor,
     simulator_command.simulator,
     welcome_command.welcome,
 )

@@ -92,9 +92,9 @@ def _in_bursts(course: Course) -> Verdict | None:
             Kind.FULL_BUFFERS,
             f"{told}, and the bursts end in the middle of an event: something passes on full buffers only",
         )
-    return Verdict(
-        Kind.BURSTS, told + ("" if course.steady else "; a model can do that too"), sure=course.steady
-    )
+    if course.steady and len(pauses) > 1:
+        return Verdict(Kind.BURSTS, told)
+    return Verdict(Kind.BURSTS, f"{told}; a model, or a hiccup, can do that too", sure=False)
 
 
 def _too_little(course: Course) -> Verdict | None:
@@ -103,8 +103,8 @@ def _too_little(course: Course) -> Verdict | None:
         return None
     return Verdict(
         Kind.UNKNOWN,
-        f"whether something buffers cannot be told from {counted(tokens, 'token')} within {seconds(span)}: ask for a longer "
-        "answer with --message",
+        f"whether something buffers cannot be told from {counted(tokens, 'token')} within {seconds(span)}: "
+        "ask for a longer answer with --message",
         sure=False,
     )
 

@@ -124,7 +124,9 @@ def _tls(cafile: str | None) -> ssl.SSLContext:
 
 def _conclusion(report: Report) -> str:
     return (
-        f"Wrong: {report.wrongs} of {counted(len(report.findings), 'finding')}." if report.wrongs else "All is well."
+        f"Wrong: {report.wrongs} of {counted(len(report.findings), 'finding')}."
+        if report.wrongs
+        else "All is well."
     )
 
 

@@ -6,8 +6,9 @@ from chatapp.doctor.buffering import Kind
 
 _HOLDING = (
     "Compare with chatapp's own port: what is well there and not here is done by something in between.",
-    "nginx: proxy_buffering off; gzip off; for the stream paths and proxy_http_version 1.1; for all, as deploy/nginx.conf"
-    " has it; and no proxy_ignore_headers X-Accel-Buffering; which makes nginx deaf to chatapp's own request.",
+    "nginx: proxy_buffering off; gzip off; for the stream paths and proxy_http_version 1.1; for all, as"
+    " deploy/nginx.conf has it; and no proxy_ignore_headers X-Accel-Buffering; which makes nginx deaf to chatapp's"
+    " own request.",
     "Apache: ProxyPass … flushpackets=on for the stream paths, as deploy/apache.conf has it, and no output filter"
     " on them (SetOutputFilter, AddOutputFilterByType).",
     "Caddy: flush_interval -1 in reverse_proxy, and the stream paths left out of encode.",
