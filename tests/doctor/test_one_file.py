@@ -1,0 +1,75 @@
+"""The tester as one file: Python's standard library alone, from any folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from chatapp.doctor.one_file import write_file
+from tests.server import RunningServer
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("packed") / "stream-doctor.pyz"
+    write_file(path)
+    return path
+
+
+def run(file: Path, folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """As on a machine without packages: `-S` leaves out all that was ever installed."""
+    environment = {"PATH": os.environ["PATH"], "LANG": "C", **variables}
+    command = [sys.executable, "-I", "-S", "-X", "warn_default_encoding", str(file), *arguments]
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_it_examines_a_deployment(file: Path, tmp_path: Path, server: RunningServer) -> None:
+    done = run(file, tmp_path, server.url, "--scenario", "auth", STREAM_DOCTOR_TOKEN=server.token)
+    assert done.returncode == 1, done.stderr
+    assert "UPSTREAM_AUTH" in done.stdout
+    assert server.token not in done.stdout + done.stderr
+
+
+def test_a_report_for_programs(file: Path, tmp_path: Path, server: RunningServer) -> None:
+    options = ("--json", "--scenario", "slow", "--message", "simulate 2 tokens", "--token", server.token)
+    done = run(file, tmp_path, server.url, *options)
+    found = json.loads(done.stdout)
+    assert done.returncode == 0, done.stdout
+    assert found["ok"] is True
+    assert {"mark": "✓", "sentence": "removed what this test made: 1 conversation"}.items() <= (
+        found["findings"][-1].items()
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("http://127.0.0.1",),
+        ("http://127.0.0.1", "--patience", "0"),
+        ("http://127.0.0.1", "--scenario", "x"),
+    ],
+)
+def test_what_is_asked_wrongly_is_2(file: Path, tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    done = run(file, tmp_path, *arguments)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert done.stdout + done.stderr
+
+
+def test_it_holds_nothing_but_the_tester(file: Path) -> None:
+    listed = subprocess.run(
+        [sys.executable, "-m", "zipfile", "-l", str(file)], capture_output=True, text=True, check=True
+    )
+    names = [line.split()[0] for line in listed.stdout.splitlines()[1:]]
+    modules = [name for name in names if not name.endswith("/")]
+    assert {"__main__.py", "chatapp/__init__.py", "chatapp/doctor/command_line.py"} <= set(modules)
+    assert all(name.startswith("chatapp/doctor/") for name in modules[2:] if name.count("/") > 1)
+    assert not [name for name in names if name.endswith(".pyc")]
