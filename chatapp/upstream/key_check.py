@@ -16,7 +16,7 @@ from chatapp.upstream.catalogue import Catalogue
 from chatapp.upstream.client import OPENAI, address_of, key_of
 from chatapp.upstream.connections import http_client
 from chatapp.upstream.parameters import Parameters
-from chatapp.upstream.refusal import Incomplete, Refusal, refusal_of
+from chatapp.upstream.refusal import Incomplete, Refusal, Unreadable, refusal_of
 
 EMBEDDING_MODEL = "text-embedding-3-small"
 REALTIME_MODEL = "gpt-realtime"
@@ -91,9 +91,9 @@ class KeyCheck:
         try:
             yield self._ask("the list of models", self._models)
             yield self._ask(f"an answer of {self._model}", self._completion)
-            yield self._optional(self._ask(f"embeddings ({EMBEDDING_MODEL})", self._embedding))
+            yield self._ask(f"embeddings ({EMBEDDING_MODEL})", self._embedding, needed=False)
             if not self._settings.simulated:
-                yield self._optional(self._ask(f"Realtime ({REALTIME_MODEL})", self._realtime))
+                yield self._ask(f"Realtime ({REALTIME_MODEL})", self._realtime, needed=False)
         finally:
             self._client.close()
 
@@ -101,7 +101,7 @@ class KeyCheck:
     def _model(self) -> str:
         return self._catalogue.default
 
-    def _ask(self, what: str, question: Callable[[], str]) -> Told:
+    def _ask(self, what: str, question: Callable[[], str], *, needed: bool = True) -> Told:
         silence = gevent.Timeout(self._patience_s)
         try:
             with silence:
@@ -112,16 +112,9 @@ class KeyCheck:
             refusal = Refusal.silent(self._patience_s)
         except _Failed as error:
             refusal = refusal_of(error, self._key)
-        ok = None if refusal.status in _ABSENT and self._is_elsewhere else False
-        return Told(ok, f"{what}: {refusal.sentence}", refusal.advice)
-
-    def _optional(self, told: Told) -> Told:
-        """Chats do not need it: a server that has no such thing is well without."""
-        return (
-            told
-            if told.ok is not None
-            else Told(None, told.sentence, "This server has none; chats need none.")
-        )
+        if not needed and refusal.status in _ABSENT and self._is_elsewhere:
+            return Told(None, f"{what}: {refusal.sentence}", "This server has none, and chats need none.")
+        return Told(False, f"{what}: {refusal.sentence}", refusal.advice)
 
     @property
     def _is_elsewhere(self) -> bool:
@@ -155,6 +148,8 @@ class KeyCheck:
             extra_body=sent,
             extra_headers=self._headers,
         ) as stream:
+            if not stream.response.headers.get("content-type", "").startswith("text/event-stream"):
+                raise Unreadable
             reasons = [
                 choice.finish_reason
                 for chunk in itertools.islice(stream, _MOST_CHUNKS)

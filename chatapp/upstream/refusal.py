@@ -16,6 +16,10 @@ class Incomplete(ValueError):
     """An answer that ended before its end."""
 
 
+class Unreadable(ValueError):
+    """An answer of another kind than was asked for."""
+
+
 _MEANINGS = {
     400: ("upstream does not accept the question (400)", "Its reason says which part; the key is well."),
     401: (
