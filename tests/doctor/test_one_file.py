@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from chatapp.doctor.command_line import PASSWORD_VARIABLE, TOKEN_VARIABLE, parser
 from chatapp.doctor.one_file import write_file
-from tests.server import RunningServer
+from tests.server import ROOT, RunningServer
 
 
 @pytest.fixture(scope="module")
@@ -73,3 +75,15 @@ def test_it_holds_nothing_but_the_tester(file: Path) -> None:
     assert {"__main__.py", "chatapp/__init__.py", "chatapp/doctor/command_line.py"} <= set(modules)
     assert all(name.startswith("chatapp/doctor/") for name in modules[2:] if name.count("/") > 1)
     assert not [name for name in names if name.endswith(".pyc")]
+
+
+def test_every_option_is_documented_and_make_writes_the_file(tmp_path: Path) -> None:
+    told = (ROOT / "docs" / "commands.md").read_text("utf-8").partition("## doctor stream")[2]
+    listed = set(re.findall(r"^\| `(--[a-z]+)`", told, re.MULTILINE))
+    options = {name for action in parser()._actions for name in action.option_strings if len(name) > 2}
+    assert listed == options - {"--help"}
+    assert {TOKEN_VARIABLE, PASSWORD_VARIABLE} <= set(re.findall(r"`([A-Z_]+)`", told))
+    line = next(line for line in (ROOT / "Makefile").read_text("utf-8").splitlines() if "write_file" in line)
+    code = line.partition("-c '")[2].removesuffix("'").replace("$@", str(tmp_path / "made"))
+    subprocess.run([sys.executable, "-S", "-c", code], cwd=ROOT, check=True, timeout=60)
+    assert (tmp_path / "made.pyz").exists()
