@@ -9,6 +9,7 @@ from chatapp.doctor.plain import plain
 from chatapp.doctor.trouble import Unreachable
 
 _PORTS = {"http": 80, "https": 443}
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,11 @@ class Address:
     @property
     def secure(self) -> bool:
         return self.scheme == "https"
+
+    @property
+    def in_the_clear(self) -> bool:
+        """Whether others on the way can read along."""
+        return not self.secure and self.host not in _LOOPBACK
 
     @property
     def authority(self) -> str:

@@ -104,8 +104,15 @@ def _run(given: argparse.Namespace, report: Report) -> int:
 def _wishes(given: argparse.Namespace) -> Wishes:
     password = ""
     if given.email:
-        password = given.password or os.environ.get(PASSWORD_VARIABLE) or getpass.getpass("Password: ")
+        password = given.password or os.environ.get(PASSWORD_VARIABLE) or _asked()
     return Wishes(given.email or "", password, given.message, given.scenario, given.heartbeat)
+
+
+def _asked() -> str:
+    try:
+        return getpass.getpass("Password: ")
+    except (EOFError, OSError):
+        raise Trouble("it needs a password, and nobody gives one") from None
 
 
 def _token(given: argparse.Namespace) -> str:

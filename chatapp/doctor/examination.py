@@ -40,6 +40,8 @@ def examine(site: Site, wishes: Wishes, report: Report) -> None:
         return
     simulated = readiness(site, report)
     report.title("signing in")
+    if site.address.in_the_clear:
+        report.unknown("without https, whoever is on the way can read the token and what is said")
     if not signed_in(site, report, wishes.email, wishes.password):
         return
     try:

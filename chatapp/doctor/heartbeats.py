@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
+from chatapp.doctor.frame import Frame
 from chatapp.doctor.plain import counted, seconds
 from chatapp.doctor.remedies import NO_HEARTBEAT
 from chatapp.doctor.report import Report
@@ -18,8 +20,11 @@ _SHORTEST_LIMIT_S = 60.0
 
 def tell_heartbeats(stream: Stream, report: Report) -> None:
     """Tells the heartbeats of a stream, and the longest time in which nothing at all came."""
-    beats = [frame for frame in stream.frames if frame.event == "heartbeat"]
-    silence = _longest_silence(stream)
+    judge([frame for frame in stream.frames if frame.event == "heartbeat"], _longest_silence(stream), report)
+
+
+def judge(beats: Sequence[Frame], silence: float, report: Report) -> None:
+    """What so many heartbeats are worth with this longest silence, in seconds."""
     if beats:
         commented = all(frame.comment.startswith("heartbeat") for frame in beats)
         told = counted(len(beats), "heartbeat")

@@ -40,7 +40,9 @@ def resume(site: Site, report: Report, message: str) -> None:
             _demand_stream(second)
             second.read_to_end()
     _tell_whole(site, report, turn, first, second)
-    _tell_after_the_end(site, report, turn, second.last_id or first.last_id)
+    end = second.last("done") or first.last("done")
+    if end is not None:
+        _tell_after_the_end(site, report, turn, end.id or "")
     stream_token(site, report, turn)
 
 
@@ -77,7 +79,8 @@ def _saved(site: Site, turn: Turn) -> str:
 
 
 def _tell_after_the_end(site: Site, report: Report, turn: Turn, last_id: str) -> None:
-    status = site.ask("GET", turn.stream_url, headers={"Last-Event-ID": last_id}).status
+    with site.follow("GET", turn.stream_url, headers={"Last-Event-ID": last_id}) as stream:
+        status = stream.exchange.status
     report.judge(
         status == 204,
         "a reader that has had the end is told so (204)",
@@ -91,7 +94,8 @@ def stream_token(site: Site, report: Report, turn: Turn) -> None:
     address = f"{turn.stream_url}?token={name_of(found.text('sse_token'))}"
     with site.follow("GET", address, signed_in=False) as stream:
         opened = stream.is_events and any(frame.id for frame in stream)
-    again = site.ask("GET", address, signed_in=False).status
+    with site.follow("GET", address, signed_in=False) as stream:
+        again = stream.exchange.status
     report.judge(
         opened and again == 401,
         "a stream token opens the stream once, and not twice",

@@ -4,56 +4,19 @@ from __future__ import annotations
 
 import json
 import socket
-import ssl
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import gevent
 import pytest
-from gevent.server import StreamServer
 
 from chatapp.doctor.command_line import NOT_REACHED, WRONG, main
+from tests.doctor.serving import Serve, saying, serving
 from tests.server import free_port
 from tests.upstream.certificates import server_tls, trust_file
 
 HEALTH = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 15\r\n\r\n{"status":"ok"}'
 EVENTS = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
-Serve = Callable[[socket.socket, bytes], None]
-
-
-@contextmanager
-def serving(serve: Serve, tls: ssl.SSLContext | None = None) -> Iterator[str]:
-    """The address of a server that treats each request as `serve` does."""
-
-    def handle(client: socket.socket, _address: object) -> None:
-        try:
-            with tls.wrap_socket(client, server_side=True) if tls else client as connection:
-                request = b""
-                while b"\r\n\r\n" not in request:
-                    data = connection.recv(65_536)
-                    if not data:
-                        return
-                    request += data
-                serve(connection, request)
-        except OSError:
-            pass  # the tester has left
-        finally:
-            client.close()
-
-    server = StreamServer(("127.0.0.1", 0), handle)
-    server.start()
-    try:
-        yield f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}"
-    finally:
-        server.stop(timeout=0)
-
-
-def saying(answer: bytes) -> Serve:
-    def serve(client: socket.socket, _request: bytes) -> None:
-        client.sendall(answer)
-
-    return serve
 
 
 def without_end(beginning: bytes, piece: bytes) -> Serve:
@@ -76,8 +39,10 @@ def silent(client: socket.socket, _request: bytes) -> None:
     client.recv(1)
 
 
-def run(url: str, capsys: pytest.CaptureFixture[str], *options: str) -> tuple[int, str]:
-    status = main([url, "--token", "secret-token", "--patience", "1.5", *options])
+def run(
+    url: str, capsys: pytest.CaptureFixture[str], *options: str, impatient: bool = False
+) -> tuple[int, str]:
+    status = main([url, "--token", "secret-token", "--patience", "1" if impatient else "20", *options])
     out, err = capsys.readouterr()
     assert "Traceback" not in out + err
     assert "secret-token" not in out + err
@@ -106,8 +71,8 @@ def run(url: str, capsys: pytest.CaptureFixture[str], *options: str) -> tuple[in
         (without_end(b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 65_536), "has no end"),
         (without_end(b"HTTP/1.1 200 OK\r\nX-Long: ", b"x" * 65_536), "the answer is no HTTP"),
         (without_end(b"", b"X: y\r\n" * 100), "the answer is no HTTP"),
-        (dribbling, "no end after 1.50 s (--patience)"),
-        (silent, "no end after 1.50 s (--patience)"),
+        (dribbling, "no end after 1.00 s (--patience)"),
+        (silent, "no end after 1.00 s (--patience)"),
         (saying(b"HTTP/1.1 200 OK\r\n\r\n" + b"[" * 100_000), "it is no JSON"),
     ],
 )
@@ -115,7 +80,7 @@ def test_what_is_no_chatapp_is_told_in_a_sentence(
     serve: Serve, sentence: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with serving(serve) as url:
-        status, said = run(url, capsys)
+        status, said = run(url, capsys, impatient="no end after" in sentence)
     assert status == WRONG
     assert "✗ /api/health: " in said
     assert sentence in said
@@ -179,7 +144,7 @@ def test_authorities_of_ones_own(capsys: pytest.CaptureFixture[str], tmp_path: P
 
 def test_a_server_without_tls_at_https(capsys: pytest.CaptureFixture[str]) -> None:
     with serving(saying(HEALTH)) as url:
-        status, said = run(url.replace("http", "https"), capsys)
+        status, said = run(url.replace("http", "https"), capsys, impatient=True)
     assert status == NOT_REACHED
     assert "no TLS with" in said
 
@@ -223,8 +188,11 @@ def flood(piece: bytes) -> Callable[[socket.socket], None]:
         (like_chatapp(EVENTS + b"event: done\n\nevent: done\n\n"), "✗ `done` came 2 times"),
         (like_chatapp(EVENTS + b"event: done\n\nevent: token\nid: 1\n\n"), "✗ `done` came not last"),
         (like_chatapp(EVENTS, flood(b"x" * 65_536)), "an event of the stream has no end"),
-        (like_chatapp(EVENTS, flood(b": hello\n\n" * 5000)), "the stream did not end well"),
-        (like_chatapp(EVENTS, lambda client: silent(client, b"")), "no end after 1.50 s"),
+        (
+            like_chatapp(EVENTS, flood(b": hello\n\n" * 5000)),
+            "the stream did not end well: no end after 1.00 s",
+        ),
+        (like_chatapp(EVENTS, lambda client: silent(client, b"")), "no end after 1.00 s"),
         (like_chatapp(EVENTS + b"id: 1\nevent: token\ndata: \xff[1,\n\nevent: done\n\n"), "✗ 200, but"),
         (
             like_chatapp(
@@ -236,7 +204,7 @@ def flood(piece: bytes) -> Callable[[socket.socket], None]:
 )
 def test_a_stream_that_is_none(serve: Serve, sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
     with serving(serve) as url:
-        status, said = run(url, capsys, "--scenario", "cut")
+        status, said = run(url, capsys, "--scenario", "cut", impatient="no end after" in sentence)
     assert status == WRONG
     assert sentence in said
     assert not {"\x1b", "\x07"} & set(said)

@@ -54,7 +54,6 @@ def told(url: str, *, simulated: bool = True) -> tuple[Report, str]:
 
 def test_nothing_on_the_way(talker: Talker) -> None:
     # A machine that stands still in mid-answer looks like something that buffers.
-    assert any("✓ nothing on the way buffers" in told(talker.url)[1] for _ in range(3))
     with Middleman(talker.port, at_once) as middleman:
         assert any("✓ nothing on the way buffers" in told(middleman.url)[1] for _ in range(3))
 
@@ -64,7 +63,10 @@ def test_nothing_on_the_way(talker: Talker) -> None:
     [
         (all_at_the_end, "✗ the whole answer was held back: its first bytes leave before the model is asked"),
         (first_bytes_then_the_rest, "✗ the beginning came at once, and then all 240 tokens"),
-        (by_4096, "the bursts end in the middle of an event: something passes on full buffers only"),
+        (
+            by_4096,
+            r"about (3[5-9]|40)\d\d bytes .* in the middle of an event: something passes on full buffers only",
+        ),
         (now_and_then, "✗ the tokens came in"),
     ],
 )
@@ -73,17 +75,10 @@ def test_what_holds_tokens_back_is_told_with_the_remedies(
 ) -> None:
     with Middleman(talker.port, policy) as middleman:
         report, said = told(middleman.url)
-    assert sentence in said
+    assert re.search(sentence, said)
     (wrong,) = [finding for finding in report.findings if finding.mark is Mark.WRONG]
     for remedy in ("proxy_buffering off", "flushpackets=on", "flush_interval -1", "no-transform"):
         assert any(remedy in line for line in wrong.remedies)
-
-
-def test_the_size_of_the_buffers_is_told(talker: Talker) -> None:
-    with Middleman(talker.port, by_4096) as middleman:
-        found = re.search(r"about (\d+) bytes", told(middleman.url)[1])
-    assert found
-    assert 3000 < int(found[1]) <= 4096  # what is said about the length of chunks does not count
 
 
 def test_what_a_model_could_have_done_is_not_held_against_the_way(talker: Talker) -> None:

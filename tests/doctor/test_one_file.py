@@ -28,7 +28,14 @@ def run(file: Path, folder: Path, *arguments: str, **variables: str) -> subproce
     environment = {"PATH": os.environ["PATH"], "LANG": "C", **variables}
     command = [sys.executable, "-I", "-S", "-X", "warn_default_encoding", str(file), *arguments]
     return subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False
+        command,
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
 
 
@@ -57,6 +64,7 @@ def test_a_report_for_programs(file: Path, tmp_path: Path, server: RunningServer
         ("http://127.0.0.1",),
         ("http://127.0.0.1", "--patience", "0"),
         ("http://127.0.0.1", "--scenario", "x"),
+        ("http://127.0.0.1", "--email", "a@b.example"),
     ],
 )
 def test_what_is_asked_wrongly_is_2(file: Path, tmp_path: Path, arguments: tuple[str, ...]) -> None:
