@@ -22,8 +22,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     settings = {
         "CHATAPP_FAULTS": "1",
         "OPENAI_SSE_HEARTBEAT_MS": "300",
-        "CHATAPP_FIRST_TOKEN_S": "1",
-        "CHATAPP_SILENCE_S": "2",
+        "CHATAPP_FIRST_TOKEN_S": "2",
+        "CHATAPP_SILENCE_S": "3",
     }
     with RunningServer(tmp_path_factory.mktemp("server"), settings) as running:
         yield running
