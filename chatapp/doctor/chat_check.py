@@ -99,6 +99,8 @@ def _tell_buffering(stream: Stream, report: Report, *, simulated: bool) -> None:
     verdict = verdict_of(course)
     if verdict.kind is Kind.NONE:
         report.well(verdict.sentence)
+    elif verdict.kind is Kind.UNKNOWN and stream.last("failure"):
+        return  # a failure says why there is so little
     elif verdict.sure:
         report.wrong(verdict.sentence, remedies=remedies_for(verdict.kind))
     else:

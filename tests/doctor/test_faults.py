@@ -40,6 +40,7 @@ def test_a_failure_is_named_with_its_sentence_and_what_to_do(server: RunningServ
     assert wrong.startswith(f"the answer failed: {kind.code}, “{kind.sentence.partition('{')[0]}")
     assert "    → " in said
     assert "request id req_" in said
+    assert "cannot be told" not in said
     assert "✓ `done` (error) came last and once" in said
     assert "removed what this test made: 1 conversation" in said
     if fault in (Fault.TIMEOUT, Fault.SILENT):
