@@ -10,7 +10,7 @@ PIP := -m pip --disable-pip-version-check --no-input --quiet
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lock bench bench-full soak screenshot local-model install install-test
+.PHONY: help run test check lock bench bench-full soak stream-doctor screenshot local-model install install-test
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -46,6 +46,10 @@ bench-full: install-test ## measure everything, for more than an hour, and write
 
 soak: install-test ## ten minutes under load, readers cut off, workers killed: no word may be lost (SOAK="--minutes 1")
 	@$(BIN)/python -m bench.soak $(SOAK)
+
+stream-doctor: ## write the stream tester as one file that Python runs anywhere: stream-doctor.pyz
+	@$(PYTHON) -c 'from pathlib import Path; from chatapp.doctor.one_file import write_file; write_file(Path("$@.pyz"))'
+	@echo "python3 $@.pyz URL --token TOKEN"
 
 screenshot: install-test ## take the README's picture anew
 	@CHATAPP_SCREENSHOT=docs/screenshot.png $(BIN)/python -m pytest tests/browser/test_screenshot.py

@@ -35,6 +35,7 @@ from chatapp.web.api import (
 from chatapp.web.body_size import BODY
 from chatapp.web.commands import accounts as account_commands
 from chatapp.web.commands import database as database_commands
+from chatapp.web.commands import doctor as doctor_command
 from chatapp.web.commands import simulator as simulator_command
 from chatapp.web.commands import welcome as welcome_command
 from chatapp.web.cors import init_cors
@@ -63,6 +64,7 @@ COMMANDS = (
     account_commands.users,
     account_commands.tokens,
     database_commands.database,
+    doctor_command.doctor,
     simulator_command.simulator,
     welcome_command.welcome,
 )

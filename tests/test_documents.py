@@ -394,6 +394,8 @@ def commands_of(app: Flask) -> dict[str, click.Command]:
 def leaves(prefix: str, group: click.Group) -> Iterator[tuple[str, click.Command]]:
     for name, command in group.commands.items():
         if isinstance(command, click.Group):
+            if command.invoke_without_command:
+                yield prefix + name, command
             yield from leaves(f"{prefix}{name} ", command)
         else:
             arguments = [each for each in command.params if isinstance(each, click.Argument)]

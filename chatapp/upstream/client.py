@@ -27,7 +27,7 @@ CHARACTERS_PER_TOKEN = 32
 """No tokenizer packs more of prose into one token on average; past it the bound on output was ignored."""
 
 _LISTING_S = 10.0
-_OPENAI = "https://api.openai.com/v1"
+OPENAI = "https://api.openai.com/v1"
 _SCENARIO = re.compile(r"[a-z_]{1,32}")
 _Events = openai.Stream[object]
 """What the client would make of a stream; it is asked for the answer itself."""
@@ -57,11 +57,11 @@ class Upstream:
         Raises ConfigurationError for a key or address that cannot be used.
         """
         self.simulated = settings.simulated
-        self._key = _key(settings, api_key)
+        self._key = key_of(settings, api_key)
         self._limit = settings.max_output_tokens * CHARACTERS_PER_TOKEN
         self._parameters = Parameters(settings)
         # A proxy for the outer world has no business on the way to a simulator in this process.
-        address = _address(settings, base_url)
+        address = address_of(settings, base_url)
         http = http_client(settings, address, trust_env=not self.simulated, pool_s=pool_s)
         self._client = openai.OpenAI(api_key=self._key, base_url=address, http_client=http, max_retries=2)
         # The client asks the platform for its name when it first makes headers, which starts a process and waits
@@ -155,16 +155,17 @@ class Upstream:
         self._client.close()
 
 
-def _key(settings: Settings, given: str | None) -> str:
+def key_of(settings: Settings, given: str | None) -> str:
+    """The key to send; a server that wants none gets a word that is none."""
     own = settings.openai_api_key
     return given or (own.get_secret_value() if own else "") or "none"
 
 
-def _address(settings: Settings, given: str | None) -> str:
-    """Where upstream is: OpenAI itself when there is a key and no address."""
+def address_of(settings: Settings, given: str | None) -> str:
+    """Where upstream is: OpenAI itself when there is a key and no address. Raises ConfigurationError."""
     if given is None and settings.simulated:
         raise ConfigurationError("OPENAI_API_KEY: not set, and no simulator was given in its place")
-    address = given or settings.openai_base_url or _OPENAI
+    address = given or settings.openai_base_url or OPENAI
     try:
         httpx2.URL(address)
     except httpx2.InvalidURL:
