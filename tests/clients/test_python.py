@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from random import SystemRandom
@@ -19,10 +19,8 @@ from tests.clients.document import Document
 from tests.clients.event_streams import CASES, Case, cuts
 from tests.clients.shell import PATH
 from tests.clients.troubled_server import EVENT_STREAM, Answer, Trouble, TroubledServer
-from tests.deploy.lockstep import LockstepUpstream
 from tests.reading import Reading
 from tests.server import ROOT, RunningServer
-from tests.turns.house import until
 
 FILES = Document.at(ROOT / "docs/clients/python.md").files
 SEED = SystemRandom().randrange(1 << 32)
@@ -129,44 +127,32 @@ def test_a_silent_line_is_left(client: dict[str, Any]) -> None:
 
 
 def test_what_is_put_together_over_a_line_that_is_cut_is_what_is_saved(
-    client: dict[str, Any], tmp_path: Path
+    client: dict[str, Any], server: RunningServer
 ) -> None:
-    with LockstepUpstream() as upstream:
-        settings = {"OPENAI_BASE_URL": upstream.url, "CHATAPP_MODELS": "gpt-4o-mini"}
-        with RunningServer(tmp_path, settings) as server, Cable(server) as cable:
-            headers = {"Authorization": f"Bearer {server.token}"}
-            turn = client["start"](server.url, headers, "Count")
-            told: list[tuple[str, str]] = []
-
-            def follow() -> None:
-                for each in client["follow"](cable.url + turn["stream_url"], headers):
-                    told.append(each)  # while it goes on
-
-            reader = threading.Thread(target=follow, daemon=True)
-            reader.start()
-            upstream.wait_until_asked()
-            upstream.give("one ")
-            until(lambda: "one " in str(told), 20)
-            cable.cut()
-            upstream.give("two ")
-            cable.mend()
-            until(lambda: "two " in str(told), 20)
-            cable.cut()
-            cable.mend()
-            upstream.give("three")
-            upstream.end()
-            reader.join(30)
-            assert told[-1] == ("done", '{"finish_reason":"stop"}')
-            text = "".join(json.loads(data)["text"] for kind, data in told if kind == "token")
-            [reply] = Reading(server).replies(turn["session_id"])
-            assert text == reply["content"] == "one two three"
+    client["time"] = pauses = Pauses(0.05)
+    headers = {"Authorization": f"Bearer {server.token}"}
+    turn = client["start"](server.url, headers, "simulate 100 tokens")
+    told = []
+    with Cable(server) as cable:
+        for event in client["follow"](cable.url + turn["stream_url"], headers):
+            told.append(event)
+            if len(told) in {10, 40, 41}:
+                cable.cut()
+                cable.mend()
+    assert told[-1] == ("done", '{"finish_reason":"stop"}')
+    assert len(pauses.slept) == 3
+    text = "".join(json.loads(data)["text"] for kind, data in told if kind == "token")
+    [reply] = Reading(server).replies(turn["session_id"])
+    assert text == reply["content"]
 
 
 class Pauses:
-    """In the place of the module `time`: notes how long was to be waited, and does not wait."""
+    """In the place of the module `time`: notes how long was to be waited, and waits for `really_s` instead."""
 
-    def __init__(self) -> None:
+    def __init__(self, really_s: float = 0) -> None:
         self.slept: list[float] = []
+        self._really_s = really_s
 
     def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
+        time.sleep(self._really_s)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import http.client
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -93,14 +94,16 @@ class _Handler(BaseHTTPRequestHandler):
         request = Request(self.command, self.path, headers, body)
         self.trouble.requests.append(request)
         match self.trouble.troubles.pop(0) if self.trouble.troubles else None:
-            case Answer() as answer:
-                self._send(answer)
+            case Answer() as trouble:
+                self._send(trouble)
             case Trouble.LOST:
-                self._answer_of(request).read()
+                with self._answer_of(request) as answer:
+                    answer.read()
             case Trouble.GONE:
                 pass
             case None:
-                self._pass_on(self._answer_of(request))
+                with self._answer_of(request) as answer:
+                    self._pass_on(answer)
         self.close_connection = True
 
     def _send(self, answer: Answer) -> None:
@@ -124,14 +127,16 @@ class _Handler(BaseHTTPRequestHandler):
         )
         self.send_header("Access-Control-Expose-Headers", "Retry-After")
 
-    def _answer_of(self, request: Request) -> http.client.HTTPResponse:
+    @contextmanager
+    def _answer_of(self, request: Request) -> Iterator[http.client.HTTPResponse]:
         address = self.trouble.address
         connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=PATIENCE_S)
         headers = {name: value for name, value in request.headers.items() if name != "host"}
         connection.request(
             request.method, request.path, request.body or None, {**headers, "Connection": "close"}
         )
-        return connection.getresponse()
+        with closing(connection), connection.getresponse() as answer:
+            yield answer
 
     def _pass_on(self, answer: http.client.HTTPResponse) -> None:
         self.send_response(answer.status)
