@@ -23,7 +23,8 @@ export class Refused extends Error {
  *   const turn = await startTurn(base, { message: "Hello" }, { headers });
  *
  * Options, here and in `follow`: `headers`, a function that gives them (it may be async; its argument says whether the
- * last ones were refused with 401, so that it can bring a new token), `credentials` as in `fetch`, and `signal`.
+ * last ones were refused with 401, so that it can bring a new token), `credentials` as in `fetch`, `signal`, and `fetch`
+ * itself, where another one is to be used.
  */
 export async function startTurn(base, body, { key = crypto.randomUUID(), ...options } = {}) {
   const patience = new Patience(options.signal);
@@ -132,9 +133,9 @@ class Line {
   #reader = null;
   #response = null;
 
-  constructor({ signal, silenceMs = 30_000, credentials = "same-origin" }) {
+  constructor({ signal, silenceMs = 30_000, credentials = "same-origin", fetch = globalThis.fetch }) {
     signal?.throwIfAborted();
-    Object.assign(this, { signal, silenceMs, credentials });
+    Object.assign(this, { signal, silenceMs, credentials, ask: (...given) => fetch(...given) });
     this.leave = () => this.close();
     signal?.addEventListener("abort", this.leave);
   }
@@ -143,7 +144,7 @@ class Line {
     const { signal } = this.#controller;
     return this.#within(async () => {
       const given = { ...init, headers, credentials: this.credentials, cache: "no-store", signal };
-      this.#response = await fetch(address, given);
+      this.#response = await this.ask(address, given);
       return this.#response;
     });
   }

@@ -213,7 +213,7 @@ def follow(page: Page, url: str, options: str = "") -> Any:
 
 
 def test_it_leaves_a_silent_line_and_goes_on_from_the_last_whole_event(page: Page) -> None:
-    troubles = [
+    troubles: list[Answer | Trouble] = [
         FALLS_SILENT,
         Trouble.GONE,
         Answer(429, {"Retry-After": "7"}),

@@ -99,7 +99,7 @@ def test_a_refusal_is_not_asked_for_twice(client: dict[str, Any], status: int) -
 
 def test_it_goes_on_from_the_last_whole_event(client: dict[str, Any]) -> None:
     client["time"] = pauses = Pauses()
-    troubles = [
+    troubles: list[Answer | Trouble] = [
         Answer(200, EVENT_STREAM, BEGUN, cut=True),
         Trouble.GONE,
         Answer(429, {"Retry-After": "7"}),
