@@ -1,5 +1,5 @@
-// Server-Sent Events out of the bytes of a `fetch`, by the book (WHATWG HTML, section 9.2.6). It needs nothing else:
-// copy it. What it is for, and what it does not do, is in https://html.spec.whatwg.org/multipage/server-sent-events.html
+// Server-Sent Events out of the bytes of a `fetch`, by the book: WHATWG HTML, section 9.2.6,
+// https://html.spec.whatwg.org/multipage/server-sent-events.html. It needs nothing else: copy it.
 
 /** Bytes in, events out, wherever the bytes were cut. What EventSource holds between events is held here. */
 export class EventStreamParser {

@@ -23,8 +23,8 @@ export class Refused extends Error {
  *   const turn = await startTurn(base, { message: "Hello" }, { headers });
  *
  * Options, here and in `follow`: `headers`, a function that gives them (it may be async; its argument says whether the
- * last ones were refused with 401, so that it can bring a new token), `credentials` as in `fetch`, `signal`, and `fetch`
- * itself, where another one is to be used.
+ * last ones were refused with 401, so that it can bring a new token), `credentials` as in `fetch`, `signal`, and
+ * `fetch` itself, where another one is to be used.
  */
 export async function startTurn(base, body, { key = crypto.randomUUID(), ...options } = {}) {
   const patience = new Patience(options.signal);
@@ -127,7 +127,7 @@ export class Answer {
   }
 }
 
-/** One connection. Whatever breaks it, `open` and `read` answer null; only the caller's own `signal` makes them throw. */
+/** One connection. Whatever breaks it, `open` and `read` answer null; only the caller's `signal` makes them throw. */
 class Line {
   #controller = new AbortController();
   #reader = null;

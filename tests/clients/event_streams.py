@@ -47,6 +47,11 @@ CASES: dict[str, Case] = {
         b"data: a\r\rdata: b\n\ndata: c\r\n\r\ndata: d\r\n\ndata: e\n\r\n",
         [_message(each) for each in "abcde"],
     ),
+    "several fields with CRLF": Case(
+        b"event: a\r\ndata: x\r\ndata: y\r\nid: 1\r\n\r\n:\r\nevent: b\rdata: z\r\r",
+        [("a", "x\ny", "1"), ("b", "z", "1")],
+        last_id="1",
+    ),
     "a byte order mark": Case(b"\xef\xbb\xbfdata: a\n\n\xef\xbb\xbfdata: b\n\n", [_message("a")]),
     "all of Unicode": Case(
         "data: Grüße 日本語 🤖\u2028\u2029\u0085\x0b\x0c\x1c\x1d\x1e.\n\n".encode(),
