@@ -95,12 +95,17 @@ def _running(command: list[str], folder: Path, environment: dict[str, str]) -> I
     try:
         yield _printed(log, process)
     finally:
-        os.killpg(process.pid, signal.SIGINT)  # the session that Popen made: what Ctrl+C would do
-        try:
-            process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        if process.poll() is None:
+            _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    os.killpg(process.pid, signal.SIGINT)  # the session that Popen made: what Ctrl+C would do
+    try:
+        process.wait(STOP_S)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def _printed(log: Path, process: subprocess.Popen[bytes]) -> dict[str, str]:
