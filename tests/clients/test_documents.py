@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -19,12 +18,7 @@ CLIENTS = ROOT / "docs/clients"
 def test_a_document_says_what_happens(name: str, server: RunningServer, tmp_path: Path) -> None:
     document = Document.at(CLIENTS / name)
     document.save_files(tmp_path)
-    follow_the_steps(document.steps, tmp_path, {"URL": server.url, "TOKEN": server.token, **stand_in()})
-
-
-def stand_in() -> dict[str, str]:
-    """Where httpx is not installed, httpx-sse makes do with its successor."""
-    return {} if find_spec("httpx") else {"PYTHONPATH": str(ROOT / "tests/clients/stand_in")}
+    follow_the_steps(document.steps, tmp_path, {"URL": server.url, "TOKEN": server.token})
 
 
 def test_a_document_that_is_wrong_is_noticed(tmp_path: Path) -> None:
