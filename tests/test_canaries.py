@@ -78,7 +78,7 @@ ALLOWED: dict[str, str] = {
     "made-up cookie": "",
     "cookie": "header Set-Cookie",
     "CSRF token": r"body GET /api/auth/user|body (GET|POST) /.*",
-    "API token": "body POST /api/v1/auth/token",
+    "API token": r"body POST /api/v1/auth/token|body POST (/api/v1)?/tokens",
     "stream token": r"body POST .*/stream-token",
 }
 """Where each may be found, as a pattern for the names of places; in each that is named alone it must be found."""
@@ -133,7 +133,7 @@ class Walk:
         for cookie in re.findall(r"chatapp_session=([^;]{20,})", answered.headers.get("set-cookie", "")):
             self.secrets.setdefault("cookie", set()).add(cookie)
         for kind, pattern in (("CSRF token", r'csrf[-_]token"(?: value=| content=|:)"([^"]+)"'),
-                              ("API token", r'"token":"([^"]+)"'),
+                              ("API token", r"\b(eyJ[\w-]{20,}\.[\w-]+\.[\w-]+)"),
                               ("stream token", r'"sse_token":"([^"]+)"')):  # fmt: skip
             self.secrets.setdefault(kind, set()).update(re.findall(pattern, answered.text))
         return answered
