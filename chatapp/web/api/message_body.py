@@ -81,13 +81,14 @@ MessageId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 _CONVERSATION = (
     "The conversation to go on with. One that nobody has is made for the caller; without it a new one is."
 )
+_MESSAGE = "Measured in code points after trimming; no U+0000."
 _MODEL = "One of `GET /api/v1/models`; while that list is not known yet, any well-formed name."
 
 
 class ChatBody(Body):
     """The event dialect's request, and that of a turn that is not streamed at once."""
 
-    message: Message = Field(description="1 to 4000 characters (code points) after trimming.")
+    message: Message = Field(description=_MESSAGE)
     session_id: SessionId | None = Field(None, alias="sessionId", description=_CONVERSATION)
     use_memory: bool = Field(False, alias="useMemory", description="Without effect in this version.")
     use_knowledge: bool = Field(False, alias="useKnowledge", description="Without effect in this version.")
@@ -116,7 +117,7 @@ class ChatBody(Body):
 class PlainBody(Body):
     """The plain dialect's request."""
 
-    message: Message = Field(description="1 to 4000 characters (code points) after trimming.")
+    message: Message = Field(description=_MESSAGE)
     conversation_id: SessionId | None = Field(None, alias="conversationId", description=_CONVERSATION)
     model: Model | None = Field(None, description=_MODEL)
 

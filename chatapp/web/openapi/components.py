@@ -21,9 +21,10 @@ Bodies are UTF-8 JSON. Requests are taken strictly: `"5"` is no number, and a fi
 Answers may gain keys over time, so pass over those that you do not know. Times are ISO 8601 in UTC; durations carry \
 their unit in their name; money is US dollars. A POST without a body here takes none.
 
-Every failure before a stream begins has one shape, `Refused`, and every answer carries `X-Request-Id`. What belongs \
-to somebody else is answered as what does not exist: 404. A method that a route does not take is 405; so is `HEAD` \
-on a stream.
+Every failure before a stream begins has one shape, `Refused`. What belongs to somebody else is answered as what does \
+not exist: 404. A method that a route does not take is 405; so is `HEAD` on a stream.
+
+Every answer carries `X-Request-Id`. A request may bring its own: one that matches `req_[A-Za-z0-9]{8,64}` is kept.
 
 A call by cookie that changes something carries `X-CSRFToken` as well, whose value `GET /api/auth/user` tells.
 

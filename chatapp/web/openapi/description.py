@@ -38,8 +38,8 @@ class Route:
 
 
 def api_rules(app: Flask) -> Iterator[tuple[str, Rule]]:
-    """Every method of every route of the API."""
-    for rule in app.url_map.iter_rules():
+    """Every method of every route of the API, those that are there for others' sake last."""
+    for rule in sorted(app.url_map.iter_rules(), key=lambda rule: not rule.rule.startswith("/api/")):
         if rule.rule.startswith(API_PREFIXES):
             for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
                 yield method, rule

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from typing_extensions import TypedDict
 
 from chatapp.web.openapi.description import description_of
-from chatapp.web.openapi.reference import sections
+from chatapp.web.openapi.reference import reference_of
 
 _EXTENSION = "chatapp_openapi"
 _one_at_a_time = Semaphore()
@@ -50,5 +50,5 @@ def written() -> Written:
 def _write(app: Flask) -> Written:
     description = description_of(app)
     template = app.jinja_env.get_template("_api_reference.html")
-    page = template.render(description=description, sections=sections(description))
+    page = template.render(reference=reference_of(description))
     return Written(json.dumps(description, ensure_ascii=False).encode(), Markup(page))  # noqa: S704 - our template
