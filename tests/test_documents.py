@@ -31,7 +31,7 @@ from chatapp.web.error_answers import _HTTP as HTTP_CODES
 ROOT = Path(__file__).resolve().parent.parent
 
 """Files that a run of the tests makes."""
-TESTS_OWN_VARIABLES = {"CHATAPP_TEST_ALL"}
+TESTS_OWN_VARIABLES = {"CHATAPP_TEST_ALL", "CHATAPP_TEST_EXAMPLES", "CHATAPP_TEST_SEED"}
 
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 SPAN = re.compile(r"`([^`\n]+)`")
