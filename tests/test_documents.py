@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import json
 import pkgutil
 import re
 from collections.abc import Iterable, Iterator
@@ -20,13 +21,14 @@ from pydantic.fields import FieldInfo
 import chatapp
 from chatapp.app import create_app
 from chatapp.config import Settings, load_settings
-from chatapp.errors import ChatappError, UpstreamFailure
+from chatapp.errors import ChatappError, ConfigurationError, UpstreamFailure
 from chatapp.streaming import event as events
 from chatapp.streaming.dialect import EVENTS
 from chatapp.streaming.progress_dialect import ProgressDialect
 from chatapp.upstream.failures import FAILURES
 from chatapp.upstream.simulator.fault import Fault
 from chatapp.web.error_answers import _HTTP as HTTP_CODES
+from chatapp.web.openapi.description import description_of
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -317,6 +319,18 @@ def test_every_error_code_is_documented_with_its_status() -> None:
     told = [(code_in(row[0]), row[1]) for row in error_tables()[0]]
     assert_same((code for code, _status in told), error_codes())
     assert {code: int(status) for code, status in told} == error_codes()
+
+
+def test_the_description_has_the_codes_that_are_documented(app: Flask) -> None:
+    documented = {code_in(row[0]) for row in error_tables()[0]} - {ConfigurationError.code}
+    answers = json.dumps(description_of(app), sort_keys=True)
+    described = {
+        code
+        for codes in re.findall(r'"enum": \[("[A-Z_", ]+")\]', answers)
+        for code in json.loads(f"[{codes}]")
+    }
+    # The standard name, for as long as nothing here is limited.
+    assert described - {"TOO_MANY_REQUESTS"} == documented - {"TOO_MANY_REQUESTS"}
 
 
 def test_the_proxies_codes_are_documented() -> None:
