@@ -75,7 +75,7 @@ _IN_BODY = {
 @described(
     {200: event_stream.MESSAGE, 204: event_stream.HAD_EVERYTHING},
     takes=ChatBody,
-    example={"message": "Why is the sky blue?", "clientMessageId": "note-1"},
+    example={"message": "Why is the sky blue?"},
     asks=_ASKS,
     errors=_ERRORS,
     follow_ups=_IN_HEADERS,
@@ -110,7 +110,7 @@ def plain_chat() -> Response:
 @described(
     {202: Json(StartedTurn, _STARTED, "The message is saved, and the answer on its way.")},
     takes=ChatBody,
-    example={"message": "Why is the sky blue?", "sessionId": "session-20250819-143022-c3d4"},
+    example={"message": "Why is the sky blue?", "voices": ["seeker"]},
     asks=_ASKS,
     errors=_ERRORS,
     follow_ups=_IN_BODY,
