@@ -16,7 +16,7 @@ from chatapp.web.services import services
 blueprint = Blueprint("catalogue", __name__, url_prefix="/api/v1")
 
 
-class Model(TypedDict):
+class OfferedModel(TypedDict):
     """A model that can be asked."""
 
     id: str
@@ -24,15 +24,15 @@ class Model(TypedDict):
     simulated: bool
 
 
-class Models(TypedDict):
+class OfferedModels(TypedDict):
     """All of them."""
 
-    items: list[Model]
+    items: list[OfferedModel]
     next_cursor: None
     simulated: Annotated[bool, Field(description="Whether none of them is real.")]
 
 
-class ToldVoice(TypedDict):
+class OfferedVoice(TypedDict):
     """A voice that can be asked."""
 
     key: str
@@ -43,14 +43,14 @@ class ToldVoice(TypedDict):
     default: Annotated[bool, Field(description="Whether it answers where none is named.")]
 
 
-class ToldVoices(TypedDict):
+class OfferedVoices(TypedDict):
     """All of them."""
 
-    items: list[ToldVoice]
+    items: list[OfferedVoice]
     next_cursor: None
 
 
-def _told(voice: Voice) -> ToldVoice:
+def _told(voice: Voice) -> OfferedVoice:
     return {
         "key": voice.key,
         "name": voice.name,
@@ -61,31 +61,31 @@ def _told(voice: Voice) -> ToldVoice:
     }
 
 
-_MODELS: Models = {
+_MODELS: OfferedModels = {
     "items": [{"id": MODEL, "default": True, "simulated": False}],
     "next_cursor": None,
     "simulated": False,
 }
-_VOICES: ToldVoices = {"items": [_told(DEFAULT_VOICE)], "next_cursor": None}
+_VOICES: OfferedVoices = {"items": [_told(DEFAULT_VOICE)], "next_cursor": None}
 
 
 @blueprint.get("/models")
-@described({200: Json(Models, _MODELS)})
+@described({200: Json(OfferedModels, _MODELS)})
 def models() -> Response:
     """The models that can be asked."""
     answering = services().answering
     names = answering.catalogue.names or (answering.catalogue.default,)
     simulated = answering.upstream.simulated
-    items: list[Model] = [
+    items: list[OfferedModel] = [
         {"id": name, "default": name == answering.catalogue.default, "simulated": simulated} for name in names
     ]
-    told: Models = {"items": items, "next_cursor": None, "simulated": simulated}
+    told: OfferedModels = {"items": items, "next_cursor": None, "simulated": simulated}
     return jsonify(told)
 
 
 @blueprint.get("/voices")
-@described({200: Json(ToldVoices, _VOICES)})
+@described({200: Json(OfferedVoices, _VOICES)})
 def voices() -> Response:
     """The voices that can be asked."""
-    told: ToldVoices = {"items": [_told(voice) for voice in VOICES.values()], "next_cursor": None}
+    told: OfferedVoices = {"items": [_told(voice) for voice in VOICES.values()], "next_cursor": None}
     return jsonify(told)

@@ -25,9 +25,9 @@ from chatapp.web.api.said import (
     CONVERSATION,
     QUESTION,
     REPLY,
-    ToldConversation,
-    ToldConversations,
-    ToldMessages,
+    Conversation,
+    ConversationPage,
+    MessagePage,
     told_conversation,
     told_message,
 )
@@ -67,7 +67,7 @@ _LEADS_TO = {
 
 @blueprint.get("")
 @described(
-    {200: Json(ToldConversations, {"items": [CONVERSATION], "next_cursor": None})},
+    {200: Json(ConversationPage, {"items": [CONVERSATION], "next_cursor": None})},
     asks=(LIMIT_PARAMETER, PLACE_CURSOR),
     follow_ups=_LEADS_TO,
 )
@@ -81,7 +81,7 @@ def conversations() -> Response:
 
 
 @blueprint.get("/<session_id>")
-@described({200: Json(ToldConversation, CONVERSATION)})
+@described({200: Json(Conversation, CONVERSATION)})
 def conversation(session_id: str) -> Response:
     """One conversation."""
     return answer(told_conversation(services().conversations.get(current_account().id, session_id)))
@@ -89,7 +89,7 @@ def conversation(session_id: str) -> Response:
 
 @blueprint.patch("/<session_id>")
 @described(
-    {200: Json(ToldConversation, {**CONVERSATION, "title": "The sky", "pinned": True}, "As it is now.")},
+    {200: Json(Conversation, {**CONVERSATION, "title": "The sky", "pinned": True}, "As it is now.")},
     takes=ChangeBody,
     example={"title": "The sky", "pinned": True},
 )
@@ -112,7 +112,7 @@ def remove_conversation(session_id: str) -> Response:
 
 @blueprint.get("/<session_id>/messages")
 @described(
-    {200: Json(ToldMessages, {"items": [QUESTION, REPLY], "next_cursor": None})},
+    {200: Json(MessagePage, {"items": [QUESTION, REPLY], "next_cursor": None})},
     asks=(LIMIT_PARAMETER, ID_CURSOR),
 )
 def messages(session_id: str) -> Response:

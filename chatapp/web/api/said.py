@@ -25,7 +25,7 @@ NextCursor = Annotated[
 ]
 
 
-class ToldConversation(TypedDict):
+class Conversation(TypedDict):
     """One conversation."""
 
     session_id: str
@@ -40,14 +40,14 @@ class ToldConversation(TypedDict):
     voices: list[str]
 
 
-class ToldConversations(TypedDict):
+class ConversationPage(TypedDict):
     """A page of conversations, the one that was last active first."""
 
-    items: list[ToldConversation]
+    items: list[Conversation]
     next_cursor: NextCursor
 
 
-class ToldMessage(TypedDict):
+class Message(TypedDict):
     """One message. What only a reply has is `null` for a user's."""
 
     id: str
@@ -68,14 +68,14 @@ class ToldMessage(TypedDict):
     created_at: Moment
 
 
-class ToldMessages(TypedDict):
+class MessagePage(TypedDict):
     """A page of messages, oldest first."""
 
-    items: list[ToldMessage]
+    items: list[Message]
     next_cursor: NextCursor
 
 
-def told_conversation(row: Any) -> ToldConversation:
+def told_conversation(row: Any) -> Conversation:
     """`row` of Conversations, as the API tells it."""
     return {
         "session_id": row.session_id,
@@ -89,7 +89,7 @@ def told_conversation(row: Any) -> ToldConversation:
     }
 
 
-def told_message(row: Any) -> ToldMessage:
+def told_message(row: Any) -> Message:
     """The same for a row of what was said."""
     return {
         "id": row.id,
@@ -116,7 +116,7 @@ def moment(value: datetime) -> str:
     return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-CONVERSATION: ToldConversation = {
+CONVERSATION: Conversation = {
     "session_id": SESSION_ID,
     "title": "Why is the sky blue?",
     "created_at": MOMENT,
@@ -126,7 +126,7 @@ CONVERSATION: ToldConversation = {
     "model": None,
     "voices": ["seeker"],
 }
-QUESTION: ToldMessage = {
+QUESTION: Message = {
     "id": QUESTION_ID,
     "parent_id": None,
     "turn_id": TURN_ID,
@@ -144,7 +144,7 @@ QUESTION: ToldMessage = {
     "citations": [],
     "created_at": MOMENT,
 }
-REPLY: ToldMessage = {
+REPLY: Message = {
     **QUESTION,
     "id": REPLY_ID,
     "parent_id": QUESTION_ID,

@@ -25,7 +25,7 @@ from tests.web.openapi.hooks import OFFERED
 
 HERE = Path(__file__).resolve().parent
 SEED = int(os.environ.get("CHATAPP_TEST_SEED") or random.randrange(2**32))
-EXAMPLES = int(os.environ.get("CHATAPP_TEST_EXAMPLES") or 12)
+EXAMPLES = int(os.environ.get("CHATAPP_TEST_EXAMPLES") or 10)
 """For each operation. For a longer run by hand, both can be set in the environment."""
 PATIENCE_S = 300 + 20 * EXAMPLES
 _EVENTS = [*map(delta, ("Hello", ", ", "world!")), delta("", "stop"), usage(5, 15), DONE]
