@@ -81,7 +81,8 @@ HEADERS: dict[str, Any] = {
 }
 
 GROUPS = {
-    "account": ("Sign-in", "API tokens, and who is signed in."),
+    "account": ("Sign-in", "A token for a password, and who is signed in."),
+    "api_token": ("API tokens", "Those that the caller has, and new ones."),
     "chat": ("Messages", "Send one, and stream the answer or follow it elsewhere."),
     "turn": ("Turns", "A turn is one message and the answers that it provokes."),
     "generation": ("Generations", "A generation is one answer by one voice."),

@@ -9,6 +9,7 @@ GENERATION_ID = "01a1fdee53361c2d3e4f5a6b7c8d9e0f"
 QUESTION_ID = "01a1fdee53371c2d3e4f5a6b7c8d9e0f"
 REPLY_ID = "01a1fdee53381c2d3e4f5a6b7c8d9e0f"
 REQUEST_ID = "req_20e51c8069efcb7b1b87c8f9"
+JTI = "01a1fdee0f3c1d2e3f4a5b6c7d8e9f0a"
 MOMENT = "2026-11-21T11:46:56.000Z"
 EMAIL = "reader@example.org"
 PASSWORD = "correct horse battery staple"  # noqa: S105 - an example

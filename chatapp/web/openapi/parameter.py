@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from chatapp.turns.voice import DEFAULT_VOICE, VOICES
 from chatapp.upstream.simulator.fault import Fault
-from chatapp.web.openapi.example import GENERATION_ID, SESSION_ID, TURN_ID
+from chatapp.web.openapi.example import GENERATION_ID, JTI, SESSION_ID, TURN_ID
 
 SESSION_ID_PATTERN = "^session-[0-9]{8}-[0-9]{6}-[a-z0-9]{4,32}$"
 ID_PATTERN = "^[0-9a-f]{32}$"
@@ -82,6 +82,7 @@ _PLACES: dict[str, tuple[Mapping[str, Any], str, str]] = {
     ),
     "turn_id": (ID, "The turn's id.", TURN_ID),
     "generation_id": (ID, "The generation's id.", GENERATION_ID),
+    "jti": (ID, "The API token's id.", JTI),
     "voice": ({"enum": sorted(VOICES)}, "The voice's key.", DEFAULT_VOICE.key),
 }
 

@@ -81,9 +81,10 @@ REFUSALS = {
     ),
     429: Refusal(
         "TooManyRequests",
-        "Too many of these were sent; `Retry-After` says when to come back.",
-        ("TOO_MANY_REQUESTS",),
-        "Too many requests. Please try again later.",
+        "Too many of these in a short time, or too many streams open at once; `Retry-After` says when to come back. "
+        "Nothing was saved.",
+        ("RATE_LIMITED", "TOO_MANY_STREAMS"),
+        "Too many messages in a short time. Please try again in a moment.",
         ("Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"),
     ),
     500: Refusal(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import schemathesis
@@ -9,7 +10,10 @@ from schemathesis import Case, HookContext
 
 OFFERED = "gpt-6-luna"
 """The one model of the server under test."""
-_LONGEST = {"message": 4000, "title": 120}
+OWN_TOKEN = "SCHEMATHESIS_OWN_TOKEN"
+"""The variable that holds the `jti` of the token that the run itself signs in with."""
+_NOBODY = "0" * 32
+_LONGEST = {"message": 4000, "title": 120, "name": 128}
 
 
 @schemathesis.hook
@@ -39,10 +43,22 @@ def _item(name: str, data: dict[str, Any]) -> dict[str, Any]:
 @schemathesis.hook
 def map_case(context: HookContext, case: Case[Any]) -> Case[Any]:
     """Which models are offered is told to who is signed in, and changes: the description says what a model's name
-    looks like. One that is made up becomes one that is there."""
-    if _is_right(case) and isinstance(case.body, dict) and case.body.get("model"):
-        case.body["model"] = OFFERED
+    looks like. One that is made up becomes one that is there. And a token's name has what can be seen alone, of
+    which no pattern knows that every reader of patterns understands."""
+    if _is_right(case) and isinstance(case.body, dict):
+        if case.body.get("model"):
+            case.body["model"] = OFFERED
+        name = case.body.get("name")
+        if isinstance(name, str):
+            case.body["name"] = "".join(each if each.isprintable() else "x" for each in name)
     return case
+
+
+@schemathesis.hook
+def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -> None:
+    """The list of tokens holds the run's own. Revoked, it would be answered 401 from then on, whatever it asks."""
+    if case.method == "DELETE" and case.path_parameters.get("jti") == os.environ[OWN_TOKEN]:
+        case.path_parameters["jti"] = _NOBODY
 
 
 @schemathesis.hook

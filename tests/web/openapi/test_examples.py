@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from openapi_schema_validator import OAS31Validator
 from sqlalchemy import insert
 
+from chatapp.store.account import ApiToken
 from chatapp.store.conversation import Conversation, Generation, Message, Turn
 from chatapp.streaming.dialect import EVENTS, PLAIN
 from chatapp.streaming.event import done, failure, snapshot, spoken_by, token, usage, voice_done
@@ -107,6 +108,10 @@ def story(app: Flask, person: Person) -> None:
         )
         question = {"id": example.QUESTION_ID, "role": "user", "content": "Why is the sky blue?", **ids}
         reply = {"id": example.REPLY_ID, "role": "assistant", "content": "Air scatters blue.", **ids}
+        connection.execute(
+            insert(ApiToken),
+            {"jti": example.JTI, "user_id": person.id, "name": "backup script", "expires_at": NOW},
+        )
         connection.execute(insert(Message), question)
         connection.execute(
             insert(Message),

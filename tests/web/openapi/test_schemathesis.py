@@ -8,6 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx2
+import jwt
+
 from tests.scripted_upstream import (
     DONE,
     LAST_CHUNK,
@@ -21,7 +24,7 @@ from tests.scripted_upstream import (
     usage,
 )
 from tests.server import ROOT, RunningServer
-from tests.web.openapi.hooks import OFFERED
+from tests.web.openapi.hooks import OFFERED, OWN_TOKEN
 
 HERE = Path(__file__).resolve().parent
 SEED = int(os.environ.get("CHATAPP_TEST_SEED") or random.randrange(2**32))
@@ -51,7 +54,8 @@ def asked(server: RunningServer, folder: Path) -> tuple[bool, str]:
         "--generation-database=none",
         "--no-color",
     ]
-    hooks = {"SCHEMATHESIS_HOOKS": "tests.web.openapi.hooks", "PYTHONPATH": str(ROOT)}
+    own = jwt.decode(server.token, options={"verify_signature": False})["jti"]
+    hooks = {"SCHEMATHESIS_HOOKS": "tests.web.openapi.hooks", "PYTHONPATH": str(ROOT), OWN_TOKEN: own}
     done = subprocess.run(
         command,
         cwd=folder,
@@ -72,6 +76,12 @@ def test_no_server_error_and_no_answer_that_is_not_described(tmp_path: Path) -> 
             is_content, said = asked(server, tmp_path)
             assert is_content, f"seed {SEED}\n{said}"
             assert "Tested: " in said and "Stateful" in said
+            ping = httpx2.get(
+                f"{server.url}/api/v1/auth/ping",
+                headers={"Authorization": f"Bearer {server.token}"},
+                trust_env=False,
+            )
+            assert ping.status_code == 200, "the run has lost its own sign-in on the way"
             assert "Request failed" not in server.log_text(), f"seed {SEED}: a traceback in the log"
         messages = [request for request in upstream.requests if request.method == "POST"]
         assert messages, "no message was taken: the run has seen no stream"
