@@ -26,6 +26,9 @@ not exist: 404. A method that a route does not take is 405; so is `HEAD` on a st
 
 Every answer carries `X-Request-Id`. A request may bring its own: one that matches `req_[A-Za-z0-9]{8,64}` is kept.
 
+Too many messages, sign-ins or open streams are 429. An answer to what counts against a limit carries \
+`RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset`.
+
 A call by cookie that changes something carries `X-CSRFToken` as well, whose value `GET /api/auth/user` tells.
 
 OpenAPI has no words for the events of a stream. Where an answer is one, `x-events` names each event and the schema of \
