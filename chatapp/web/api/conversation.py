@@ -60,16 +60,10 @@ class ChangeBody(Body):
     archived: bool = Field(False, json_schema_extra=_no_default)
 
 
-_LEADS_TO = {
-    name: {"session_id": "$response.body#/items/0/session_id"} for name in ("conversation", "messages")
-}
-
-
 @blueprint.get("")
 @described(
     {200: Json(ConversationPage, {"items": [CONVERSATION], "next_cursor": None})},
     asks=(LIMIT_PARAMETER, PLACE_CURSOR),
-    follow_ups=_LEADS_TO,
 )
 def conversations() -> Response:
     """The caller's conversations, the one that was last active first."""
