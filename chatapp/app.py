@@ -27,6 +27,7 @@ from chatapp.web.api import (
     catalogue,
     chat,
     conversation,
+    description,
     generation,
     health,
     stream_token,
@@ -59,7 +60,18 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 ROOT = Path(__file__).resolve().parents[1]
-API = (health, account, api_token, chat, turn, generation, stream_token, conversation, catalogue)
+API = (
+    health,
+    account,
+    api_token,
+    chat,
+    turn,
+    generation,
+    stream_token,
+    conversation,
+    catalogue,
+    description,
+)
 COMMANDS = (
     account_commands.users,
     account_commands.tokens,

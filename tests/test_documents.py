@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import json
 import pkgutil
 import re
 from collections.abc import Iterable, Iterator
@@ -20,18 +21,19 @@ from pydantic.fields import FieldInfo
 import chatapp
 from chatapp.app import create_app
 from chatapp.config import Settings, load_settings
-from chatapp.errors import ChatappError, UpstreamFailure
+from chatapp.errors import ChatappError, ConfigurationError, UpstreamFailure
 from chatapp.streaming import event as events
 from chatapp.streaming.dialect import EVENTS
 from chatapp.streaming.progress_dialect import ProgressDialect
 from chatapp.upstream.failures import FAILURES
 from chatapp.upstream.simulator.fault import Fault
 from chatapp.web.error_answers import _HTTP as HTTP_CODES
+from chatapp.web.openapi.description import description_of
 
 ROOT = Path(__file__).resolve().parent.parent
 
 """Files that a run of the tests makes."""
-TESTS_OWN_VARIABLES = {"CHATAPP_TEST_ALL"}
+TESTS_OWN_VARIABLES = {"CHATAPP_TEST_ALL", "CHATAPP_TEST_EXAMPLES", "CHATAPP_TEST_SEED"}
 
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 SPAN = re.compile(r"`([^`\n]+)`")
@@ -317,6 +319,13 @@ def test_every_error_code_is_documented_with_its_status() -> None:
     told = [(code_in(row[0]), row[1]) for row in error_tables()[0]]
     assert_same((code for code, _status in told), error_codes())
     assert {code: int(status) for code, status in told} == error_codes()
+
+
+def test_the_description_has_the_codes_that_are_documented(app: Flask) -> None:
+    documented = {code_in(row[0]) for row in error_tables()[0]} - {ConfigurationError.code}
+    choices = re.findall(r'"code": {"enum": \[(.*?)\]}', json.dumps(description_of(app)))
+    described = {code for codes in choices for code in re.findall("[A-Z_]+", codes)}
+    assert_same(documented, described)
 
 
 def test_the_proxies_codes_are_documented() -> None:

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import msgspec
 
 from chatapp.streaming.event import Event, token
+from chatapp.streaming.event_data import ContentData, EndData, ErrorData
 
 encoded_json = msgspec.json.Encoder().encode
 _CONNECTED = b": Connected to chat stream\nretry: 3000\n"
@@ -106,13 +107,13 @@ class PlainDialect(SharedDialect):
 
     def replacement(self, log_id: bytes, seq: int, snapshot: Event) -> bytes:
         # Clients that only append double the text; those that look for `replace` do not.
-        data = {"content": _whole(snapshot), "replace": True}
+        data: ContentData = {"content": _whole(snapshot), "replace": True}
         return b"id: %b-%d\ndata: %b\n\n" % (log_id, seq, encoded_json(data))
 
     def frame(self, log_id: bytes, seq: int, event: Event) -> bytes:
         match event.name:
             case "token":
-                data: dict[str, object] = {"content": event.data["text"]}
+                data: ContentData | ErrorData | EndData = {"content": event.data["text"]}
             case "snapshot":
                 data = {"content": _whole(event)}
             case "failure":

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, TypedDict
+from typing import Any
 
 from msgspec import Struct
+
+from chatapp.streaming.event_data import (
+    DoneData,
+    FailureData,
+    SnapshotData,
+    Standing,
+    UsageData,
+    VoiceDoneData,
+)
 
 ENDS = frozenset({"done", "voice_done"})
 """The names of events after which a reader may have everything: which of them, its dialect knows."""
@@ -30,15 +39,6 @@ def event_of(name: str, data: Mapping[str, Any]) -> Event:
     return Event(name, text if name == "token" and len(data) == 1 and isinstance(text, str) else data)
 
 
-class Standing(TypedDict):
-    """How one generation stands: what a snapshot tells of it."""
-
-    generation_id: str
-    voice: str
-    text: str
-    status: str
-
-
 def token(text: str) -> Event:
     """Text to append to the reply."""
     return Event("token", text)
@@ -46,29 +46,42 @@ def token(text: str) -> Event:
 
 def usage(tokens_in: int | None, tokens_out: int | None, cost_usd: float | None, model: str) -> Event:
     """What a generation used; counts are None when upstream gave none, the cost when no price is known."""
-    data = {"tokens_in": tokens_in, "tokens_out": tokens_out, "cost_usd": cost_usd, "model": model}
+    data: UsageData = {
+        "tokens_in": tokens_in,
+        "tokens_out": tokens_out,
+        "cost_usd": cost_usd,
+        "model": model,
+    }
     return Event("usage", data)
 
 
 def failure(code: str, message: str, *, retryable: bool, request_id: str) -> Event:
     """One sentence that the reader can be shown."""
-    data = {"code": code, "message": message, "retryable": retryable, "request_id": request_id}
+    data: FailureData = {
+        "code": code,
+        "message": message,
+        "retryable": retryable,
+        "request_id": request_id,
+    }
     return Event("failure", data)
 
 
 def voice_done(finish_reason: str) -> Event:
     """The end of one voice of several."""
-    return Event("voice_done", {"finish_reason": finish_reason})
+    data: VoiceDoneData = {"finish_reason": finish_reason}
+    return Event("voice_done", data)
 
 
 def snapshot(standings: Iterable[Standing]) -> Event:
     """Replaces everything that the reader has put together."""
-    return Event("snapshot", {"generations": list(standings)})
+    data: SnapshotData = {"generations": list(standings)}
+    return Event("snapshot", data)
 
 
 def done(finish_reason: str) -> Event:
     """The end of the turn: the last event of every log."""
-    return Event("done", {"finish_reason": finish_reason})
+    data: DoneData = {"finish_reason": finish_reason}
+    return Event("done", data)
 
 
 def spoken_by(voice: str, event: Event) -> Event:

@@ -17,6 +17,7 @@ from math import inf
 
 from chatapp.streaming.dialect import Dialect, encoded_json
 from chatapp.streaming.event import Event
+from chatapp.streaming.event_data import ProgressData, ProgressStatus
 from chatapp.streaming.position import Position, turn_part
 
 PERIOD_S = 1.0
@@ -27,7 +28,7 @@ BEHIND_S = 3.0
 """Seconds of silence for a reader that comes from another process, when all that is known here is what was saved:
 that may be less than the reader has had. By then it is more."""
 
-_STATUS = {"error": "failed", "cancelled": "cancelled"}
+_STATUS: dict[str, ProgressStatus] = {"error": "failed", "cancelled": "cancelled"}
 
 
 def share(characters: int) -> float:
@@ -61,7 +62,7 @@ class ProgressDialect:
         self._clock = clock
         self._characters = 0
         self._passed_over = 0
-        self._status = ""
+        self._status: ProgressStatus | None = None
         self._value = 0.0
         self._due_at = inf if has_ended else -inf
 
@@ -122,9 +123,9 @@ class ProgressDialect:
     def _wait(self, seconds: float) -> None:
         self._due_at = max(self._due_at, self._clock() + seconds)
 
-    def _told(self, status: str, value: float) -> bytes:
+    def _told(self, status: ProgressStatus, value: float) -> bytes:
         self._status, self._value = status, value
-        data = {"generation_id": self._generation_id, "status": status, "progress": value}
+        data: ProgressData = {"generation_id": self._generation_id, "status": status, "progress": value}
         return b"event: progress\ndata: %b\n\n" % encoded_json(data)
 
     def _count(self, event: Event) -> bool:

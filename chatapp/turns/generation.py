@@ -9,7 +9,8 @@ import gevent
 from gevent.hub import get_hub
 
 from chatapp.errors import UpstreamFailure
-from chatapp.streaming.event import Event, Standing, spoken_by, token
+from chatapp.streaming.event import Event, spoken_by, token
+from chatapp.streaming.event_data import Standing
 from chatapp.telemetry.log import logger
 from chatapp.turns.ending import Ending, failed, whole
 from chatapp.upstream.attempts import Attempts

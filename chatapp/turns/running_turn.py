@@ -9,7 +9,8 @@ import gevent
 from sqlalchemy.exc import SQLAlchemyError
 
 from chatapp.errors import ChatappError, Unavailable
-from chatapp.streaming.event import Event, Standing, done, failure, snapshot, usage, voice_done
+from chatapp.streaming.event import Event, done, failure, snapshot, usage, voice_done
+from chatapp.streaming.event_data import Standing
 from chatapp.streaming.event_log import EventLog
 from chatapp.streaming.position import Position
 from chatapp.telemetry.log import log as log_line

@@ -15,7 +15,8 @@ from typing import Any
 from chatapp.errors import NotFound
 from chatapp.store.base import now
 from chatapp.store.database import Database
-from chatapp.streaming.event import Event, Standing, done, snapshot, spoken_by, token
+from chatapp.streaming.event import Event, done, snapshot, spoken_by, token
+from chatapp.streaming.event_data import Standing
 from chatapp.streaming.event_log import EventLog
 from chatapp.streaming.mirror import Mirror
 from chatapp.streaming.position import Position, another_epoch, turn_part

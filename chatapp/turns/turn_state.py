@@ -11,7 +11,8 @@ from sqlalchemy import select
 from chatapp.errors import NotFound
 from chatapp.store.conversation import Generation, Message, Turn
 from chatapp.store.database import Database
-from chatapp.streaming.event import Event, Standing, done, failure, snapshot, spoken_by, usage, voice_done
+from chatapp.streaming.event import Event, done, failure, snapshot, spoken_by, usage, voice_done
+from chatapp.streaming.event_data import Standing
 from chatapp.streaming.event_log import EventLog
 from chatapp.streaming.position import Position, retold
 from chatapp.turns.ending import finish_reason_of

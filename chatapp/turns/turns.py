@@ -10,7 +10,8 @@ from chatapp.errors import NotFound, Unavailable
 from chatapp.store.base import now
 from chatapp.store.conversation import Generation, Turn
 from chatapp.store.database import Database
-from chatapp.streaming.event import Event, Standing
+from chatapp.streaming.event import Event
+from chatapp.streaming.event_data import Standing
 from chatapp.streaming.event_log import EventLog
 from chatapp.streaming.position import Position
 from chatapp.streaming.shared_logs import SharedLogs

@@ -65,6 +65,26 @@ def asks_for_stream_token(view: View) -> View:
     return opened_by_stream_token(view)
 
 
+def needs_no_sign_in(view: View) -> bool:
+    """Whether the view is public."""
+    return bool(getattr(view, _PUBLIC, False))
+
+
+def answers_always(view: View) -> bool:
+    """Whether the view answers without the rest of the house."""
+    return bool(getattr(view, _UNTOUCHED, False))
+
+
+def takes_stream_tokens(view: View) -> bool:
+    """Whether a stream token opens the view."""
+    return bool(getattr(view, _TOKEN, False))
+
+
+def says_that_a_token_is_missing(view: View) -> bool:
+    """Whether who comes with neither a sign-in nor a stream token is told of both."""
+    return bool(getattr(view, _ASKS_FOR_TOKEN, False))
+
+
 def view_is(mark: str) -> bool:
     view = current_app.view_functions.get(request.endpoint or "")
     return bool(getattr(view, mark, False))

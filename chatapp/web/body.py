@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypeVar
 import gevent
 from flask import request
 from gunicorn.http.errors import ParseException
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError, WithJsonSchema
 
 from chatapp.accounts.account import is_text
 from chatapp.errors import (
@@ -48,8 +48,29 @@ def plain_text(value: str) -> str:
     return value
 
 
-Text = Annotated[str, AfterValidator(plain_text)]
+Text = Annotated[
+    str, AfterValidator(plain_text), WithJsonSchema({"type": "string", "pattern": "^[^\\u0000]*$"})
+]
 """Text of any length."""
+
+
+def _whole(value: Any) -> Any:
+    """In JSON there is one kind of number: 30.0 is 30."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Whole = Annotated[int, BeforeValidator(_whole)]
+"""A whole number, however it is written."""
+
+_BLANK = r"\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+"""What Python trims. `\\s` means something else in every dialect of patterns."""
+
+
+def trimmed_schema(max_length: int) -> WithJsonSchema:
+    """Says of a text that it has 1 to `max_length` characters after trimming, as far as JSON Schema can: one that is
+    longer because of its blanks is taken as well."""
+    pattern = rf"^[^\u0000]*[^\u0000{_BLANK}][^\u0000]*$"
+    return WithJsonSchema({"type": "string", "minLength": 1, "maxLength": max_length, "pattern": pattern})
 
 
 def read_body(patience_s: float, most_bytes: int) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from flask import Flask, Response, jsonify, make_response, redirect, render_template, request, url_for
 from flask.globals import request_ctx
+from pydantic import Field
+from typing_extensions import TypedDict
 from werkzeug.exceptions import HTTPException
 
 from chatapp.errors import ChatappError, TooManyRequests, Unauthorized, Unavailable, ValidationFailed
@@ -13,7 +15,7 @@ from chatapp.telemetry.log import logger
 from chatapp.web.identity import browser_session
 from chatapp.web.request_id import request_id
 
-_API = ("/api/", "/generations/")
+API_PREFIXES = ("/api/", "/generations/")
 _HTTP = {
     400: ("BAD_REQUEST", "The request cannot be understood."),
     404: ("NOT_FOUND", "Not found."),
@@ -21,6 +23,27 @@ _HTTP = {
     413: ("TOO_LARGE", "The request is too large."),
     500: ("INTERNAL_ERROR", "Something went wrong on the server."),
 }
+
+
+class Refused(TypedDict):
+    """Why a request was refused: the one shape of every failure before a stream begins."""
+
+    code: Annotated[str, Field(description="For programs; chapter 6 of the prose lists them.")]
+    message: Annotated[str, Field(description="One sentence that can be shown.")]
+    request_id: str
+
+
+class FieldFault(TypedDict):
+    """One field of a request, and what is wrong with it."""
+
+    field: str
+    message: str
+
+
+class Invalid(Refused):
+    """The same for what is well-formed, and wrong."""
+
+    errors: Annotated[list[FieldFault], Field(min_length=1)]
 
 
 def init_error_answers(app: Flask) -> None:
@@ -40,7 +63,7 @@ def _answer(error: ChatappError) -> Response:
         return make_response(redirect(url_for("pages.sign_in", next=wanted), 303))
     if isinstance(error, Unavailable):
         browser_session().set_aside()  # the page that says so must not need what is away
-    fields = [{"field": each.field, "message": each.message} for each in _fields(error)]
+    fields: list[FieldFault] = [{"field": each.field, "message": each.message} for each in _fields(error)]
     response = _told(error.status, error.error_code, error.message, fields)
     response.headers.update(headers_of(error))
     return response
@@ -78,15 +101,15 @@ def _fields(error: ChatappError) -> Any:
 
 def is_api() -> bool:
     """Whether this request is one of the API's, which never gets HTML."""
-    return request.path.startswith(_API)
+    return request.path.startswith(API_PREFIXES)
 
 
-def _told(status: int, code: str, message: str, fields: list[dict[str, str]]) -> Response:
+def _told(status: int, code: str, message: str, fields: list[FieldFault]) -> Response:
     if not is_api() and request_ctx.url_adapter is not None:  # with a host that is none, no page can be made
         message = "This page or conversation does not exist." if status == 404 else message
         page = render_template("error.html", status=status, message=message, request_id=request_id())
         return make_response(page, status)
-    body: dict[str, Any] = {"code": code, "message": message, "request_id": request_id()}
+    body: Refused = {"code": code, "message": message, "request_id": request_id()}
     if fields:
-        body["errors"] = fields
+        body = Invalid(**body, errors=fields)
     return make_response(jsonify(body), status)

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatapp.streaming.dialect import EVENTS
-from chatapp.streaming.event import Event, Standing, done, snapshot, spoken_by, token, usage, voice_done
+from chatapp.streaming.event import Event, done, snapshot, spoken_by, token, usage, voice_done
+from chatapp.streaming.event_data import Standing
 from chatapp.streaming.event_log import EventLog
 from chatapp.streaming.position import Position
 from chatapp.streaming.progress_dialect import BEHIND_S, PERIOD_S, ProgressDialect, share

@@ -193,6 +193,8 @@ POLICY: dict[str, Route] = {
     # Who, and whether it works
     "GET /api/health": Open(),
     "GET /api/ready": Open(),
+    "GET /api/openapi.json": Open(),
+    "GET /api/docs": Open(),
     "GET /api/auth/user": SignedIn(),
     "GET /api/v1/auth/ping": SignedIn(),
     "POST /api/v1/auth/token": Open(401, json=NOBODY),

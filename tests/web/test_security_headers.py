@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-PATHS = ["/sign-in", "/", "/nowhere", "/api/health", "/api/nowhere", "/api/v1/auth/ping", "/static/style.css"]
+PATHS = ["/sign-in", "/", "/nowhere", "/api/docs", "/api/nowhere", "/api/v1/auth/ping", "/static/style.css"]
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -35,7 +35,7 @@ def test_over_tls_the_browser_is_told_to_stay_there(standing_app: Flask) -> None
 
 
 def test_no_page_needs_what_the_policy_forbids(browser: FlaskClient) -> None:
-    for path in ("/", "/password", "/nowhere"):
+    for path in ("/", "/password", "/nowhere", "/api/docs"):
         page = browser.get(path).get_data(as_text=True)
         assert " style=" not in page
         assert " onclick=" not in page

@@ -2,37 +2,90 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, jsonify
+from typing import Annotated
 
-from chatapp.turns.voice import DEFAULT_VOICE, VOICES
+from flask import Blueprint, Response, jsonify
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from chatapp.turns.voice import DEFAULT_VOICE, VOICES, Voice
+from chatapp.web.openapi.example import MODEL
+from chatapp.web.openapi.operation import Json, described
 from chatapp.web.services import services
 
 blueprint = Blueprint("catalogue", __name__, url_prefix="/api/v1")
 
 
+class OfferedModel(TypedDict):
+    """A model that can be asked."""
+
+    id: str
+    default: Annotated[bool, Field(description="Whether it is taken where none is named.")]
+    simulated: bool
+
+
+class OfferedModels(TypedDict):
+    """All of them."""
+
+    items: list[OfferedModel]
+    next_cursor: None
+    simulated: Annotated[bool, Field(description="Whether none of them is real.")]
+
+
+class OfferedVoice(TypedDict):
+    """A voice that can be asked."""
+
+    key: str
+    name: str
+    colour: str
+    description: str
+    model: Annotated[str | None, Field(description="`null` where the conversation's or the server's counts.")]
+    default: Annotated[bool, Field(description="Whether it answers where none is named.")]
+
+
+class OfferedVoices(TypedDict):
+    """All of them."""
+
+    items: list[OfferedVoice]
+    next_cursor: None
+
+
+def _told(voice: Voice) -> OfferedVoice:
+    return {
+        "key": voice.key,
+        "name": voice.name,
+        "colour": voice.colour,
+        "description": voice.description,
+        "model": voice.model,
+        "default": voice is DEFAULT_VOICE,
+    }
+
+
+_MODELS: OfferedModels = {
+    "items": [{"id": MODEL, "default": True, "simulated": False}],
+    "next_cursor": None,
+    "simulated": False,
+}
+_VOICES: OfferedVoices = {"items": [_told(DEFAULT_VOICE)], "next_cursor": None}
+
+
 @blueprint.get("/models")
+@described({200: Json(OfferedModels, _MODELS)})
 def models() -> Response:
-    """The models that are offered; `simulated` says that none of them is real."""
+    """The models that can be asked."""
     answering = services().answering
     names = answering.catalogue.names or (answering.catalogue.default,)
     simulated = answering.upstream.simulated
-    items = [
+    items: list[OfferedModel] = [
         {"id": name, "default": name == answering.catalogue.default, "simulated": simulated} for name in names
     ]
-    return jsonify(items=items, next_cursor=None, simulated=simulated)
+    told: OfferedModels = {"items": items, "next_cursor": None, "simulated": simulated}
+    return jsonify(told)
 
 
 @blueprint.get("/voices")
+@described({200: Json(OfferedVoices, _VOICES)})
 def voices() -> Response:
-    items = [
-        {
-            "key": voice.key,
-            "name": voice.name,
-            "colour": voice.colour,
-            "description": voice.description,
-            "model": voice.model,
-            "default": voice is DEFAULT_VOICE,
-        }
-        for voice in VOICES.values()
-    ]
-    return jsonify(items=items, next_cursor=None)
+    """The voices that can be asked."""
+    told: OfferedVoices = {"items": [_told(voice) for voice in VOICES.values()], "next_cursor": None}
+    return jsonify(told)

@@ -2,36 +2,103 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Literal, NotRequired
 
 from flask import Blueprint, Response, jsonify, make_response
+from pydantic import ConfigDict, Field, with_config
+from typing_extensions import TypedDict
 
 from chatapp.errors import Unavailable
 from chatapp.store.migration import is_current
 from chatapp.web.access import touches_nothing
+from chatapp.web.openapi.operation import Json, described
 from chatapp.web.services import services
 
 blueprint = Blueprint("health", __name__, url_prefix="/api")
 
 
+@with_config(ConfigDict(extra="forbid"))
+class Health(TypedDict):
+    """This process answers."""
+
+    status: Literal["ok"]
+
+
+class Check(TypedDict):
+    """One thing that is needed."""
+
+    ok: bool
+    reason: NotRequired[Annotated[str, Field(description="What is in the way.")]]
+
+
+class UpstreamCheck(TypedDict):
+    """How the last listing of models went, in the background."""
+
+    ok: bool
+    simulated: bool
+
+
+class Checks(TypedDict):
+    """What is needed."""
+
+    database: Check
+    redis: NotRequired[Annotated[Check, Field(description="Only where it is configured.")]]
+    upstream: UpstreamCheck
+
+
+class Readiness(TypedDict):
+    """Whether everything is well."""
+
+    status: Literal["ready", "not ready"]
+    checks: Checks
+
+
+_READY: Readiness = {
+    "status": "ready",
+    "checks": {"database": {"ok": True}, "upstream": {"ok": True, "simulated": False}},
+}
+_NOT_READY: Readiness = {
+    "status": "not ready",
+    "checks": {
+        "database": {"ok": False, "reason": "The database cannot be reached."},
+        "upstream": {"ok": True, "simulated": False},
+    },
+}
+
+
 @blueprint.get("/health")
 @touches_nothing
+@described({200: Json(Health, {"status": "ok"}, "Always.")})
 def health() -> Response:
-    """Whether this process answers at all."""
-    return jsonify(status="ok")
+    """Whether this process answers at all.
+
+    It touches nothing else, so balance load by it.
+    """
+    told: Health = {"status": "ok"}
+    return jsonify(told)
 
 
 @blueprint.get("/ready")
 @touches_nothing
+@described(
+    {
+        200: Json(Readiness, _READY, "Everything is well."),
+        503: Json(Readiness, _NOT_READY, "Something is not, or the process is about to end."),
+    }
+)
 def ready() -> Response:
     """Whether this process can do its work, and what is in the way."""
-    checks = {"database": _database(), **_redis(), "upstream": _upstream()}
-    is_ready = all(check["ok"] for check in checks.values()) and not services().answering.turns.draining
-    body = {"status": "ready" if is_ready else "not ready", "checks": checks}
+    checks: Checks = {"database": _database(), "upstream": _upstream()}
+    redis = _redis()
+    if redis is not None:
+        checks["redis"] = redis
+    is_well = checks["database"]["ok"] and checks["upstream"]["ok"] and (redis is None or redis["ok"])
+    is_ready = is_well and not services().answering.turns.draining
+    body: Readiness = {"status": "ready" if is_ready else "not ready", "checks": checks}
     return make_response(jsonify(body), 200 if is_ready else 503)
 
 
-def _database() -> dict[str, Any]:
+def _database() -> Check:
     database = services().database
     try:
         database.check()
@@ -46,19 +113,19 @@ def _database() -> dict[str, Any]:
     return {"ok": True}
 
 
-def _redis() -> dict[str, dict[str, Any]]:
+def _redis() -> Check | None:
     """Only where it is configured. Without it chats go on; readers who reach another process are told second-hand."""
     if services().settings.redis_url is None:
-        return {}
+        return None
     services().answering.start()
     try:
         services().answering.logs.check()
     except Unavailable as error:
-        return {"redis": {"ok": False, "reason": error.message}}
-    return {"redis": {"ok": True}}
+        return {"ok": False, "reason": error.message}
+    return {"ok": True}
 
 
-def _upstream() -> dict[str, Any]:
+def _upstream() -> UpstreamCheck:
     """Upstream is not called: a check every few seconds would spend its limits. It is well until it lists no
     models when it was last asked in the background."""
     answering = services().answering

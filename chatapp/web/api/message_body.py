@@ -6,20 +6,21 @@ import re
 from typing import Annotated
 
 from flask import request
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
 
+from chatapp.config import MODEL_NAME
 from chatapp.errors import FieldError, ValidationFailed
 from chatapp.telemetry.log import log
 from chatapp.turns.new_turn import NewTurn
 from chatapp.turns.voice import DEFAULT_VOICE, VOICES
-from chatapp.web.body import Body, Text
+from chatapp.web.body import Body, Text, trimmed_schema
 from chatapp.web.identity import current_account
+from chatapp.web.openapi.parameter import SESSION_ID_PATTERN
 from chatapp.web.request_id import request_id
 from chatapp.web.services import services
 
 MESSAGE_LENGTH = 4000
 """Code points."""
-SESSION_ID = r"^session-[0-9]{8}-[0-9]{6}-[a-z0-9]{4,32}\z"
 _MESSAGE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 _SCENARIOS = frozenset(
     [
@@ -61,23 +62,41 @@ def _model(value: str) -> str:
     return value
 
 
-Message = Annotated[Text, AfterValidator(_message)]
-SessionId = Annotated[str, StringConstraints(pattern=SESSION_ID)]
-Model = Annotated[Text, AfterValidator(_model)]
-VoiceKeys = Annotated[list[str], Field(min_length=1, max_length=8), AfterValidator(_voices)]
-MessageId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}\z")]
+Message = Annotated[Text, AfterValidator(_message), trimmed_schema(MESSAGE_LENGTH)]
+# Unlike Python's, pydantic's `$` matches at the very end alone, as that of JSON Schema does.
+SessionId = Annotated[str, StringConstraints(pattern=SESSION_ID_PATTERN)]
+Model = Annotated[
+    Text,
+    AfterValidator(_model),
+    WithJsonSchema({"type": "string", "pattern": f"^{MODEL_NAME.pattern}$"}),
+]
+VoiceKeys = Annotated[
+    list[Annotated[str, WithJsonSchema({"type": "string", "enum": sorted(VOICES)})]],
+    Field(min_length=1, max_length=8, json_schema_extra={"uniqueItems": True}),
+    AfterValidator(_voices),
+]
+MessageId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+
+
+_CONVERSATION = (
+    "The conversation to go on with. One that nobody has is made for the caller; without it a new one is."
+)
+_MESSAGE = "Measured in code points after trimming; no U+0000."
+_MODEL = "One of `GET /api/v1/models`; while that list is not known yet, any well-formed name."
 
 
 class ChatBody(Body):
     """The event dialect's request, and that of a turn that is not streamed at once."""
 
-    message: Message
-    session_id: SessionId | None = Field(None, alias="sessionId")
-    use_memory: bool = Field(False, alias="useMemory")
-    use_knowledge: bool = Field(False, alias="useKnowledge")
-    model: Model | None = None
-    voices: VoiceKeys | None = None
-    client_message_id: MessageId | None = Field(None, alias="clientMessageId")
+    message: Message = Field(description=_MESSAGE)
+    session_id: SessionId | None = Field(None, alias="sessionId", description=_CONVERSATION)
+    use_memory: bool = Field(False, alias="useMemory", description="Without effect in this version.")
+    use_knowledge: bool = Field(False, alias="useKnowledge", description="Without effect in this version.")
+    model: Model | None = Field(None, description=_MODEL)
+    voices: VoiceKeys | None = Field(None, description="Different keys of `GET /api/v1/voices`.")
+    client_message_id: MessageId | None = Field(
+        None, alias="clientMessageId", description="As the header `Idempotency-Key`."
+    )
 
     def new_turn(self, *, bound: bool) -> NewTurn:
         """What is to be committed, in the name of who is signed in."""
@@ -98,9 +117,9 @@ class ChatBody(Body):
 class PlainBody(Body):
     """The plain dialect's request."""
 
-    message: Message
-    conversation_id: SessionId | None = Field(None, alias="conversationId")
-    model: Model | None = None
+    message: Message = Field(description=_MESSAGE)
+    conversation_id: SessionId | None = Field(None, alias="conversationId", description=_CONVERSATION)
+    model: Model | None = Field(None, description=_MODEL)
 
     def new_turn(self) -> NewTurn:
         return NewTurn(

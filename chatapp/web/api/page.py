@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flask import Response, request
@@ -13,12 +12,33 @@ from flask.json import dumps
 
 from chatapp.errors import FieldError, ValidationFailed
 from chatapp.turns.conversations import Place
+from chatapp.web.openapi.parameter import ID_PATTERN, SESSION_ID_PATTERN, Parameter
 from chatapp.web.pieces import Pieces
 from chatapp.web.services import services
 
 LIMIT = 100
 _DEFAULT = 50
-_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_PLACE = f"[0-9]{{1,16}}-{SESSION_ID_PATTERN.strip('^$')}"
+_ID = ID_PATTERN.strip("^$")
+
+LIMIT_PARAMETER = Parameter(
+    "limit",
+    "query",
+    {"type": "integer", "minimum": 1, "maximum": LIMIT, "default": _DEFAULT},
+    "How many items a page has at most.",
+)
+
+
+def _cursor(pattern: str) -> Parameter:
+    schema = {"type": "string", "pattern": f"^({pattern})?$"}
+    return Parameter(
+        "cursor", "query", schema, "The `next_cursor` of the page before this one. It is opaque."
+    )
+
+
+PLACE_CURSOR, ID_CURSOR = _cursor(_PLACE), _cursor(_ID)
 
 
 def asked_limit() -> int:
@@ -34,26 +54,20 @@ def asked_place(name: str = "cursor") -> Place | None:
     written = request.args.get(name)
     if not written:
         return None
-    try:
-        moment, _, session_id = base64.urlsafe_b64decode(written.encode()).decode().partition(" ")
-        updated_at = datetime.fromisoformat(moment)
-        if updated_at.tzinfo is None or "\0" in session_id:
-            raise _bad_cursor()
-        return Place(updated_at.astimezone(UTC), session_id)
-    except (ValueError, OverflowError):
-        raise _bad_cursor() from None
+    if not re.fullmatch(_PLACE, written):
+        raise _bad_cursor()
+    microseconds, _, session_id = written.partition("-")
+    return Place(_EPOCH + int(microseconds) * _MICROSECOND, session_id)
 
 
 def cursor_of(place: Place) -> str:
-    return base64.urlsafe_b64encode(f"{place.updated_at.isoformat()} {place.session_id}".encode()).decode()
+    """The place as `asked_place` reads it: whatever has this shape is a place, so that the shape says all."""
+    return f"{(place.updated_at - _EPOCH) // _MICROSECOND}-{place.session_id}"
 
 
 def asked_message() -> str:
     """The last message of the page before this one. Raises ValidationFailed."""
-    written = request.args.get("cursor", "")
-    if len(written) > 64 or not (written == "" or (written.isascii() and written.isalnum())):
-        raise _bad_cursor()
-    return written
+    return asked_id() or ""
 
 
 def asked_id() -> str | None:
@@ -61,7 +75,7 @@ def asked_id() -> str | None:
     written = request.args.get("cursor")
     if not written:
         return None
-    if not _ID.fullmatch(written):
+    if not re.fullmatch(_ID, written):
         raise _bad_cursor()
     return written
 
