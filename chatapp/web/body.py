@@ -59,8 +59,8 @@ def _whole(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-Whole = Annotated[int, BeforeValidator(_whole)]
-"""A whole number, however it is written."""
+WHOLE = BeforeValidator(_whole)
+"""After the bounds of an `int`: it may be written with a fraction that is none."""
 
 _BLANK = r"\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 """What Python trims. `\\s` means something else in every dialect of patterns."""

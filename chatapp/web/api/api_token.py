@@ -14,7 +14,7 @@ from chatapp.accounts.api_token_name import NAME_LENGTH
 from chatapp.accounts.api_token_rows import TooManyApiTokens
 from chatapp.web.api.page import ID_CURSOR, LIMIT_PARAMETER, asked_id, asked_limit, listed
 from chatapp.web.api.said import Moment, NextCursor, moment
-from chatapp.web.body import Body, Whole, parsed, plain_text, trimmed_schema
+from chatapp.web.body import WHOLE, Body, parsed, plain_text, trimmed_schema
 from chatapp.web.identity import current_account, current_issuer
 from chatapp.web.openapi import example
 from chatapp.web.openapi.operation import Json, Nothing, described
@@ -38,7 +38,9 @@ class NewTokenBody(Body):
     name: Annotated[
         Name, Field(description="Measured after trimming; no controls, no line breaks, nothing invisible.")
     ]
-    days: Annotated[Whole, Field(ge=1, le=LONGEST_DAYS, description="How long it lives.")] = LIFETIME.days
+    days: Annotated[int, Field(ge=1, le=LONGEST_DAYS, description="How long it lives."), WHOLE] = (
+        LIFETIME.days
+    )
 
 
 class ApiToken(TypedDict):
