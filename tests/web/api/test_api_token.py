@@ -76,6 +76,13 @@ def test_a_token_is_made_and_told_once(
     assert found["token"] not in log_lines.text
 
 
+def test_a_whole_number_of_days_may_be_written_with_a_fraction(api: FlaskClient) -> None:
+    """To JSON, and so to who validates by the description, 7.0 is 7."""
+    whole, fraction = (api.post(TOKENS, json={"name": "a", "days": days}) for days in (7, 7.0))
+    assert (whole.status_code, fraction.status_code) == (201, 201)
+    assert abs(whole.get_json()["expires_in"] - fraction.get_json()["expires_in"]) <= 60
+
+
 def test_a_token_lives_for_thirty_days_unless_it_is_told_otherwise(browser: FlaskClient) -> None:
     headers = {"X-CSRFToken": api_token(browser)}
     found = browser.post(TOKENS, json={"name": "ci"}, headers=headers).get_json()
