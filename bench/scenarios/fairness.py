@@ -22,8 +22,8 @@ from bench.steady_report import added
 from bench.table import share, spread, table
 
 NOTHING = "nothing"
-BODY_BYTES = 65_000
-"""Just below what a message's body may have."""
+BODY_BYTES = 262_000
+"""Just below what a request's body may have."""
 FLAT_OUT = Load("flat out", streams=1, at_once=1, tokens=20_000)
 ENDLESS = Load("a long reply flat out", streams=1, at_once=1, tokens=200_000)
 
@@ -86,7 +86,7 @@ def _disturbances(stand: Stand, chatapp: Chatapp, session_id: str) -> Mapping[st
         NOTHING: Nobody,
         "one stream flat out, over and over": repeated(1, flat_out),
         "one slow reader of a stream flat out": lambda: SlowReader(chatapp, chatapp.body_file(ENDLESS)),
-        f"uploads of {BODY_BYTES:,} bytes, four at once": repeated(4, [*post, str(upload)]),
+        "uploads of 262,000 bytes, four at once": repeated(4, [*post, str(upload)]),
         "a long conversation, looked at by two": repeated(2, ["-l", str(paths)]),
     }
 
