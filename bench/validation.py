@@ -13,6 +13,7 @@ from chatapp.app import create_app
 from chatapp.config import load_settings
 from chatapp.web.api.message_body import MESSAGE_LENGTH, ChatBody
 from chatapp.web.body import parsed
+from chatapp.web.body_size import bound_body
 
 _MESSAGES = {
     "a sentence": "Hello! What can you do?",
@@ -44,6 +45,7 @@ def validate(folder: Path, times: int) -> Iterator[Validated]:
             "/api/v1/chat", method="POST", data=body, content_type="application/json"
         )
         with posted, on_core(cores()[0]):
+            bound_body()
             parsed(ChatBody)
             began = time.thread_time()
             for _ in range(times):
