@@ -10,7 +10,7 @@ PIP := -m pip --disable-pip-version-check --no-input --quiet
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lock bench bench-full soak stream-doctor screenshot local-model install install-test
+.PHONY: help run test test-share test-others test-browser check lock bench bench-full soak stream-doctor screenshot local-model install install-test
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -20,11 +20,25 @@ run: install ## serve chatapp, after building what it needs
 	@$(BIN)/flask --app wsgi welcome
 	@exec $(BIN)/gunicorn -c deploy/gunicorn.conf.py wsgi:app
 
-# Two runs: Playwright's own event loop must stay out of a process that gevent has patched.
+# Most tests wait more than they work, so three runs go on side by side. The browser's is one of its own in any case:
+# Playwright's own event loop must stay out of a process that gevent has patched.
+SHARE := tests/bench tests/deploy tests/machines tests/turns
+PYTEST := $(BIN)/python -m pytest
+TOGETHER := --no-print-directory --keep-going --jobs=3 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
+
 test: install-test ## run the tests
 	@deploy/missing-tools
-	@$(BIN)/python -m pytest tests --ignore=tests/browser -p tests.gevent_patch
-	@$(BIN)/python -m pytest tests/browser
+	@echo "Three runs go on side by side, for some ten minutes; each one's output follows when it has ended."
+	@$(MAKE) $(TOGETHER) test-share test-others test-browser
+
+test-share:
+	@$(PYTEST) -p tests.gevent_patch $(SHARE)
+
+test-others:
+	@$(PYTEST) -p tests.gevent_patch tests $(addprefix --ignore=,$(SHARE) tests/browser)
+
+test-browser:
+	@$(PYTEST) tests/browser
 
 check: install-test ## lint, format, types and layers
 	@$(BIN)/ruff check .

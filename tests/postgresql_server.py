@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fcntl import LOCK_EX, flock
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 
 from sqlalchemy import create_engine, text
 
@@ -20,7 +23,8 @@ class PostgresqlServer:
 
         # Not in pytest's own folder: a second pytest on this machine would take away what the server's user may do.
         self._folder = TemporaryDirectory(prefix="chatapp-postgresql-")
-        self._server = get_server(Path(self._folder.name) / "data", cleanup_mode="stop")
+        with _alone():
+            self._server = get_server(Path(self._folder.name) / "data", cleanup_mode="stop")
         self.url: str = self._server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
         """Of its maintenance database."""
 
@@ -61,3 +65,11 @@ class PostgresqlServer:
         children = Path(f"/proc/{master}/task/{master}/children").read_text().split()
         for pid in map(int, (master, *children)):
             os.kill(pid, number)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """While no other run of the tests starts a server: the first one on a machine makes a user for it."""
+    with (Path(gettempdir()) / "chatapp-postgresql.lock").open("w") as lock:
+        flock(lock, LOCK_EX)
+        yield

@@ -187,7 +187,7 @@ def test_whatever_else_is_answered_keeps_no_place(
         api.get("/api/v1/turns/nothing/stream"),
         api.post("/api/v1/chat", json=bad),
         api.post("/api/v1/chat", data="{"),
-        api.post("/api/v1/chat", data=b"x" * 70_000),
+        api.post("/api/v1/chat", data=b"x" * 270_000),
         api.head(turn["stream_url"]),
         api.options("/api/v1/chat"),
         api.put("/api/v1/chat"),
