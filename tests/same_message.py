@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import gevent
 
 from tests.server import RunningServer
-from tests.streaming.wire import Client
+from tests.streaming.wire import Client, unchunked
 
 PATIENCE_S = 30
 
@@ -80,7 +80,7 @@ class Answer:
     @property
     def body(self) -> bytes:
         _, _, body = self._read.partition(b"\r\n\r\n")
-        return _unchunked(body) if self.header("Transfer-Encoding") == "chunked" else body
+        return unchunked(body) if self.header("Transfer-Encoding") == "chunked" else body
 
     @property
     def json(self) -> Any:
@@ -105,12 +105,3 @@ class Answer:
 
     def close(self) -> None:
         self.line.close()
-
-
-def _unchunked(body: bytes) -> bytes:
-    whole = b""
-    while body:
-        size, _, body = body.partition(b"\r\n")
-        length = int(size, 16)
-        whole, body = whole + body[:length], body[length + 2 :]
-    return whole

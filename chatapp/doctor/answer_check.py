@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from chatapp.doctor.plain import plain, seconds
+from chatapp.doctor.remedies import NO_SIGN_IN
 from chatapp.doctor.report import Report
 from chatapp.doctor.site import Answer, Site
 from chatapp.doctor.trouble import Unfit, Unreachable
@@ -68,7 +70,7 @@ def signed_in(site: Site, report: Report, email: str, password: str) -> bool:
         if answer.object().get("ok") is not True:
             raise Unfit("the answer is another than chatapp's")
     except Unfit as unfit:
-        report.wrong(f"signing in: {unfit}")
+        report.wrong(f"signing in: {unfit}", remedies=() if email else NO_SIGN_IN)
         return False
     report.well(f"the token works, after {seconds(answer.took_s)}")
     return True
@@ -86,12 +88,9 @@ def mistakes(site: Site, report: Report) -> None:
     _mistake(report, "a body that is too large", 413, lambda: site.ask("POST", _CHAT, raw=too_large))
 
 
-def _mistake(report: Report, what: str, status: int, ask: object) -> None:
-    assert callable(ask)
+def _mistake(report: Report, what: str, status: int, ask: Callable[[], Answer]) -> None:
     try:
-        answer: Answer = ask()
-        answer.demand(status)
-        flaw = _flaw(answer)
+        flaw = _flaw(ask().demand(status))
     except Unfit as unfit:
         flaw = str(unfit)
     report.judge(not flaw, f"{what}: {status}, in the API's shape", f"{what}: {flaw}")

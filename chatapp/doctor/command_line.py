@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from chatapp.doctor.address import Address
 from chatapp.doctor.examination import Wishes, examine
-from chatapp.doctor.plain import counted, plain
+from chatapp.doctor.plain import plain
 from chatapp.doctor.report import Report
 from chatapp.doctor.site import Site
 from chatapp.doctor.trouble import Trouble
@@ -84,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.json:
         _say(report.json())
     elif status in (WELL, WRONG):
-        _say(f"\n{_conclusion(report)}")
+        _say(f"\n{report.conclusion}")
     return status
 
 
@@ -127,14 +127,6 @@ def _tls(cafile: str | None) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=cafile)
     except (OSError, ValueError) as error:
         raise Trouble(f"--cafile cannot be read: {plain(error)}") from None
-
-
-def _conclusion(report: Report) -> str:
-    return (
-        f"Wrong: {report.wrongs} of {counted(len(report.findings), 'finding')}."
-        if report.wrongs
-        else "All is well."
-    )
 
 
 def _say(line: str) -> None:

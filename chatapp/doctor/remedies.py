@@ -1,4 +1,4 @@
-"""What to change in which proxy, for each way of spoiling a stream. The stream paths are in deploy/README.md."""
+"""What to change, mostly in which proxy, for each fault. The stream paths are in deploy/README.md."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _HOLDING = (
     "A web application firewall, virus scanner or company proxy that looks at whole answers: an exception for"
     " text/event-stream.",
 )
-_COMPRESSING = (
+COMPRESSED = (
     "A compressor waits until it has enough to compress. chatapp sends no compressed stream, and forbids it to others"
     " (Cache-Control: no-transform).",
     "nginx: gzip off; (and brotli off;) for the stream paths, or text/event-stream taken out of gzip_types.",
@@ -26,16 +26,17 @@ _COMPRESSING = (
     "Caddy: the stream paths left out of encode.",
     "Cloudflare: no compression rule that matches text/event-stream. Another CDN: no compression of it.",
 )
-_SILENT = (
+NO_HEARTBEAT = (
     "Lower OPENAI_SSE_HEARTBEAT_MS (10000 by default) on the server; it must stay well below the shortest limit on the"
     " way for a connection that is silent.",
     "By default that is 60 s in nginx (proxy_read_timeout), in Apache (Timeout, or ProxyTimeout) and in an AWS"
     " application load balancer (idle timeout), about 100 s at Cloudflare, and 30 s in CloudFront (origin response"
     " timeout).",
 )
-
-COMPRESSED = _COMPRESSING
-NO_HEARTBEAT = _SILENT
+NO_SIGN_IN = (
+    "An API token is made on the deployment's page /tokens, or on the server by"
+    " `flask --app wsgi token create EMAIL`.",
+)
 CUT_OFF = (
     "Something on the way closes connections, by a limit in time or in bytes: proxy_read_timeout and"
     " proxy_send_timeout in nginx, Timeout and ProxyTimeout in Apache, the idle timeout of a load balancer.",

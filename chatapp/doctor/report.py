@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 
-from chatapp.doctor.plain import plain
+from chatapp.doctor.plain import counted, plain
 
 
 class Mark(StrEnum):
@@ -65,6 +65,13 @@ class Report:
     @property
     def wrongs(self) -> int:
         return sum(finding.mark is Mark.WRONG for finding in self.findings)
+
+    @property
+    def conclusion(self) -> str:
+        """The sentence at the end."""
+        if self.wrongs:
+            return f"Wrong: {self.wrongs} of {counted(len(self.findings), 'finding')}."
+        return "All is well."
 
     def json(self) -> str:
         """All of it, for programs."""

@@ -16,13 +16,12 @@ _CONNECT_S = 10.0
 
 
 class TimedReader(io.RawIOBase):
-    """The bytes of a connection. `last_at` is when the last of them came, `reads` how often some did."""
+    """The bytes of a connection. `last_at` is when the last of them came."""
 
     def __init__(self, connection: socket.socket, deadline: Deadline) -> None:
         self._connection = connection
         self._deadline = deadline
         self.last_at = time.monotonic()
-        self.reads = 0
 
     def readable(self) -> bool:
         return True
@@ -35,7 +34,6 @@ class TimedReader(io.RawIOBase):
         except TimeoutError:
             raise self._deadline.over() from None
         self.last_at = time.monotonic()
-        self.reads += 1
         return count
 
 

@@ -13,26 +13,19 @@ from hypothesis import strategies as st
 from chatapp.accounts.claims import LONGEST, ApiTokenRefused, Claims
 from tests.accounts.conftest import SECRET
 from tests.accounts.test_api_token import encoded, signed
+from tests.hand_clock import HandClock
 
 NOW = 1_800_000_000
 SOUND: dict[str, object] = {"sub": "a", "aud": "authenticated", "exp": NOW + 60}
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.time = float(NOW)
-
-    def __call__(self) -> float:
-        return self.time
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock(float(NOW))
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def claims(clock: Clock) -> Claims:
+def claims(clock: HandClock) -> Claims:
     return Claims(SECRET, clock)
 
 
@@ -129,20 +122,20 @@ def test_moments_however_far_away_break_nothing(claims: Claims) -> None:
         assert reason(claims, raw(name, "9" * 5000)) == "unreadable"
 
 
-def test_fractions_of_a_second_count(claims: Claims, clock: Clock) -> None:
+def test_fractions_of_a_second_count(claims: Claims, clock: HandClock) -> None:
     token = saying(exp=NOW + 0.5)
     assert reason(claims, token) is None
-    clock.time += 0.5
+    clock.wait(0.5)
     assert reason(claims, token) == "expired"
 
 
-def test_a_token_comes_into_force(claims: Claims, clock: Clock) -> None:
+def test_a_token_comes_into_force(claims: Claims, clock: HandClock) -> None:
     """Also one that was found sound before."""
     token = saying(nbf=NOW + 5)
     assert reason(claims, token) == "not in force yet"
-    clock.time += 5
+    clock.wait(5)
     assert reason(claims, token) is None
-    clock.time -= 5
+    clock.now -= 5
     assert reason(claims, token) == "not in force yet"
 
 

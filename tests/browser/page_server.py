@@ -1,4 +1,5 @@
-"""Another origin: a page, and beside it the scripts of docs/clients as a reader would have copied them."""
+"""Pages of other origins: one, on a port of its own, by any name of this machine, and beside it the scripts of
+docs/clients as a reader would have copied them."""
 
 from __future__ import annotations
 
@@ -26,13 +27,16 @@ def scripts() -> dict[str, str]:
 
 
 class PageServer:
-    """A context manager."""
+    """A context manager. To a browser `same_site` is the site of a server on 127.0.0.1, on another port and so another
+    origin, and `other_site` is another site altogether."""
 
     def __init__(self) -> None:
         handler = type("Handler", (_Handler,), {"scripts": scripts()})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        port = self._server.server_address[1]
+        self.same_site = f"http://127.0.0.1:{port}"
+        self.other_site = f"http://localhost:{port}"
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()

@@ -48,7 +48,7 @@ def pages() -> Iterator[PageServer]:
 
 @pytest.fixture(scope="module")
 def api(pages: PageServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    running = RunningServer(tmp_path_factory.mktemp("api"), {"CORS_ORIGINS": pages.url})
+    running = RunningServer(tmp_path_factory.mktemp("api"), {"CORS_ORIGINS": pages.same_site})
     running.start()
     yield running
     running.kill()  # a browser keeps connections open for as long as it lives
@@ -57,7 +57,7 @@ def api(pages: PageServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 @pytest.fixture
 def page(browser: Browser, pages: PageServer) -> Iterator[Page]:
     with browser.new_page() as page:
-        page.goto(pages.url)
+        page.goto(pages.same_site)
         # What tries for ever gives up in the end: a page that waits would hold the tests.
         page.evaluate(f"window.patience = AbortSignal.timeout({PATIENCE_S * 1000})")
         yield page

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.browser.foreign_page import ForeignPage
+from tests.browser.page_server import PageServer
 from tests.browser.reader import Reader
 from tests.server import RunningServer
 
@@ -47,21 +47,21 @@ STREAM = """async (address, options) => {
 
 
 @pytest.fixture(scope="module")
-def foreign() -> Iterator[ForeignPage]:
+def foreign() -> Iterator[PageServer]:
     """One whose two origins are listed."""
-    with ForeignPage() as page:
+    with PageServer() as page:
         yield page
 
 
 @pytest.fixture(scope="module")
-def stranger() -> Iterator[ForeignPage]:
+def stranger() -> Iterator[PageServer]:
     """One whose origins are not."""
-    with ForeignPage() as page:
+    with PageServer() as page:
         yield page
 
 
 @pytest.fixture(scope="module")
-def open_server(tmp_path_factory: pytest.TempPathFactory, foreign: ForeignPage) -> Iterator[RunningServer]:
+def open_server(tmp_path_factory: pytest.TempPathFactory, foreign: PageServer) -> Iterator[RunningServer]:
     """A server that lists the origins of `foreign`."""
     settings = {"CORS_ORIGINS": f"{foreign.same_site},{foreign.other_site}"}
     running = RunningServer(tmp_path_factory.mktemp("open"), settings)
@@ -129,7 +129,7 @@ def conversations(person: Reader) -> list[Any]:
     return items
 
 
-def test_the_same_site_s_front_end_uses_the_cookie(person: Reader, foreign: ForeignPage) -> None:
+def test_the_same_site_s_front_end_uses_the_cookie(person: Reader, foreign: PageServer) -> None:
     front = Front(person, foreign.same_site)
     user = json_of(front, "/api/auth/user", credentials="include")
     assert user["email"] == person.server.email
@@ -152,7 +152,7 @@ def test_the_same_site_s_front_end_uses_the_cookie(person: Reader, foreign: Fore
 
 
 def test_another_site_s_front_end_has_no_cookie_and_uses_tokens(
-    person: Reader, foreign: ForeignPage, open_server: RunningServer
+    person: Reader, foreign: PageServer, open_server: RunningServer
 ) -> None:
     front = Front(person, foreign.other_site)
     assert front.call("/api/auth/user", credentials="include")["status"] == 401
@@ -177,7 +177,7 @@ def test_another_site_s_front_end_has_no_cookie_and_uses_tokens(
 
 @pytest.mark.parametrize("site", ["same_site", "other_site"])
 def test_an_origin_that_is_not_listed_reads_and_changes_nothing(
-    person: Reader, stranger: ForeignPage, open_server: RunningServer, site: str
+    person: Reader, stranger: PageServer, open_server: RunningServer, site: str
 ) -> None:
     front, before = Front(person, getattr(stranger, site)), conversations(person)
     assert front.call("/api/auth/user", credentials="include")["status"] == 0
@@ -193,7 +193,7 @@ def test_an_origin_that_is_not_listed_reads_and_changes_nothing(
 
 
 @pytest.mark.parametrize("site", ["same_site", "other_site"])
-def test_a_form_of_another_page_sends_no_message(person: Reader, stranger: ForeignPage, site: str) -> None:
+def test_a_form_of_another_page_sends_no_message(person: Reader, stranger: PageServer, site: str) -> None:
     page, before = Front(person, getattr(stranger, site)).page, conversations(person)
     page.evaluate(
         """(address) => {

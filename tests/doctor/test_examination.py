@@ -74,6 +74,7 @@ def test_all_is_well_through_the_shipped_proxies(proxy: Proxy, server: RunningSe
 def test_a_token_that_is_worthless_is_said_to_be_so(server: RunningServer) -> None:
     report, said = examined(server.url, "worthless", SHORT)
     assert wrongs(report) == ["signing in: the answer is 401, not 200: UNAUTHORIZED, Unauthorized"]
+    assert "→ An API token is made on the deployment's page /tokens" in said
     assert "worthless" not in said
 
 

@@ -1,4 +1,4 @@
-"""Doubles for what a subscriber waits with and tells the time by."""
+"""A double for what a subscriber waits with."""
 
 from __future__ import annotations
 
@@ -19,11 +19,3 @@ class ScriptedWaiter:
 
     def wake(self) -> None:
         self.woken += 1
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now

@@ -18,7 +18,8 @@ from chatapp.streaming.position import Position
 from chatapp.streaming.progress_dialect import BEHIND_S, PERIOD_S, ProgressDialect, share
 from chatapp.streaming.subscriber import Subscriber
 from chatapp.streaming.voice_dialect import VoiceDialect
-from tests.streaming.doubles import Clock, ScriptedWaiter
+from tests.hand_clock import HandClock
+from tests.streaming.doubles import ScriptedWaiter
 from tests.streaming.wire import Client
 
 USED = usage(1, 2, None, "m")
@@ -31,7 +32,7 @@ class Reading:
     def __init__(self, log: EventLog, *, started: bool = True, voice: str | None = None) -> None:
         self.log = log
         self.client = Client()
-        self.clock = Clock()
+        self.clock = HandClock(0.0)
         self.started = started
         self.ended = False
         self.standing = lambda: standing("".join(self.said()))
@@ -63,7 +64,7 @@ class Reading:
         """What happens while the reader waits: one event after the other, and a second for each."""
 
         def happens(event: Event) -> None:
-            self.clock.now += PERIOD_S
+            self.clock.wait(PERIOD_S)
             self.log.append(event)
 
         return [lambda event=event: happens(event) for event in events]  # type: ignore[misc]
@@ -152,7 +153,7 @@ def test_a_flood_is_told_once_a_second() -> None:
     reading = Reading(EventLog("log"))
 
     def speaks() -> None:
-        reading.clock.now += PERIOD_S / 10 + 1e-9
+        reading.clock.wait(PERIOD_S / 10 + 1e-9)
         reading.log.append(token("x" * 10))
 
     reading.connect(*[speaks] * 30, lambda: reading.log.append(done("stop")))
@@ -164,7 +165,7 @@ def test_no_second_passes_without_text() -> None:
     reading = Reading(EventLog("log"))
 
     def waits() -> None:
-        reading.clock.now += 600
+        reading.clock.wait(600)
         for reader in reading.log.readers:
             assert isinstance(reader, Subscriber)
             reader.beat(reading.clock.now + 1e9, 10)
@@ -176,7 +177,7 @@ def test_no_second_passes_without_text() -> None:
 
 def test_a_start_in_silence_is_told_with_a_heartbeat() -> None:
     dialect = ProgressDialect(
-        "g", EVENTS, has_started=lambda: started, has_ended=False, is_fresh=True, clock=Clock()
+        "g", EVENTS, has_started=lambda: started, has_ended=False, is_fresh=True, clock=HandClock(0.0)
     )
     started = False
     assert b'"queued"' in dialect.opening("log-0")
@@ -322,7 +323,7 @@ def test_a_reader_that_moves_to_another_log_is_told_nothing_less() -> None:
     more = [lambda event=event: later(event) for event in (*texts, done("stop"))]
 
     def later(event: Event) -> None:
-        reading.clock.now += PERIOD_S
+        reading.clock.wait(PERIOD_S)
         other.append(event)
 
     reading.connect(lambda: log.replace_by(other), *more)

@@ -11,7 +11,8 @@ from chatapp.streaming.event_log import EventLog
 from chatapp.streaming.heartbeat import Heartbeat
 from chatapp.streaming.position import Position
 from chatapp.streaming.subscriber import Subscriber
-from tests.streaming.doubles import Clock, ScriptedWaiter
+from tests.hand_clock import HandClock
+from tests.streaming.doubles import ScriptedWaiter
 from tests.streaming.wire import Client, read
 
 
@@ -135,12 +136,12 @@ def test_a_reader_that_hung_up_gets_nothing_more() -> None:
 
 
 def test_silence_is_broken_by_heartbeats_and_only_silence() -> None:
-    log, clock = EventLog("log"), Clock()
+    log, clock = EventLog("log"), HandClock(0.0)
     heartbeat = Heartbeat(10, clock=clock)
 
     def passes(seconds: float) -> Callable[[], None]:
         def happens() -> None:
-            clock.now += seconds
+            clock.wait(seconds)
             heartbeat.tick()
 
         return happens

@@ -15,7 +15,8 @@ from chatapp.streaming.heartbeat import Heartbeat
 from chatapp.streaming.position import Position
 from chatapp.streaming.subscriber import Subscriber
 from chatapp.streaming.voice_dialect import VoiceDialect, one_voice
-from tests.streaming.doubles import Clock, ScriptedWaiter
+from tests.hand_clock import HandClock
+from tests.streaming.doubles import ScriptedWaiter
 from tests.streaming.wire import Client, read
 
 A, B = VoiceDialect("a"), VoiceDialect("b")
@@ -121,11 +122,11 @@ def test_the_turn_s_end_ends_it_too() -> None:
 
 def test_other_voices_do_not_break_its_silence() -> None:
     """What is not told is no sign of life on this connection."""
-    log, clock = EventLog("log"), Clock()
+    log, clock = EventLog("log"), HandClock(0.0)
     heartbeat = Heartbeat(10, clock=clock)
 
     def the_other_speaks() -> None:
-        clock.now += 6
+        clock.wait(6)
         log.append(spoken_by("b", token("B")))
         heartbeat.tick()
 

@@ -95,3 +95,16 @@ def read(chunks: Any) -> Client:
     for chunk in chunks:
         client.feed(chunk)
     return client
+
+
+def unchunked(written: bytes) -> bytes:
+    """The body of an answer in chunks, all of which has come."""
+    body = b""
+    while written:
+        size, _, written = written.partition(b"\r\n")
+        length = int(size, 16)
+        body += written[:length]
+        assert written[length : length + 2] == b"\r\n", "a chunk does not end where it says"
+        written = written[length + 2 :]
+    assert size == b"0", "the last chunk is missing"
+    return body

@@ -14,15 +14,9 @@ from chatapp.streaming.subscriber import Subscriber
 from chatapp.turns.listeners import Listeners
 from chatapp.turns.running_turns import RunningTurns
 from chatapp.turns.turns_elsewhere import TurnsElsewhere
+from tests.hand_clock import HandClock
 from tests.scripted_upstream import ScriptedUpstream, answer
 from tests.turns.house import House, house
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def _heard_at(here: House) -> datetime | None:
@@ -32,7 +26,7 @@ def _heard_at(here: House) -> datetime | None:
 
 def test_whoever_hears_a_turn_says_so_at_once_and_then_now_and_again(sqlite_url: str, tmp_path: Path) -> None:
     with ScriptedUpstream(answer("a")) as upstream, house(sqlite_url, tmp_path, upstream.base_url) as here:
-        clock, elsewhere = Clock(), TurnsElsewhere(here.database, PrivateLogs())
+        clock, elsewhere = HandClock(), TurnsElsewhere(here.database, PrivateLogs())
         listeners = Listeners(here.database, RunningTurns(), elsewhere, 300, clock=clock)
         assert listeners.period_s <= 1, "somebody who comes shortly before the end of patience is heard"
         followed = elsewhere.find(here.begin()[1].id)
@@ -43,10 +37,10 @@ def test_whoever_hears_a_turn_says_so_at_once_and_then_now_and_again(sqlite_url:
         listeners.tick()
         first = _heard_at(here)
         assert first is not None
-        clock.now += 1
+        clock.wait(1)
         listeners.tick()
         assert _heard_at(here) == first, "a write for every tick would be too many"
-        clock.now += 100
+        clock.wait(100)
         listeners.tick()
         assert _heard_at(here) != first
         frames.close()

@@ -8,6 +8,7 @@ import pytest
 
 from chatapp.store.database import Database
 from chatapp.turns.owner import LEASE_S, LOOK_S, RENEW_S, DataUnavailable, ProcessOwner
+from tests.hand_clock import HandClock
 
 HOLD = """
 import sys
@@ -51,29 +52,21 @@ def test_an_owner_that_has_closed_is_dead(database: Database, tmp_path: Path) ->
     assert here.is_dead(other.id)
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 def test_an_owner_on_another_machine_lives_for_as_long_as_it_renews_its_lease(
     database: Database, tmp_path: Path
 ) -> None:
-    clock = Clock()
+    clock = HandClock()
     here = ProcessOwner(database, tmp_path / "here", clock=clock)
     there = ProcessOwner(database, tmp_path / "there")
     there.open()
     for _ in range(10):
         assert not here.is_dead(there.id)
-        clock.now += RENEW_S
+        clock.wait(RENEW_S)
         there.renew()
     assert not here.is_dead(there.id)
     looked_for = 0.0
     while not here.is_dead(there.id):
-        clock.now += LOOK_S
+        clock.wait(LOOK_S)
         looked_for += LOOK_S
         assert looked_for + LOOK_S <= 12, "the last renewal was up to a look before"
     assert looked_for > LEASE_S
@@ -82,12 +75,12 @@ def test_an_owner_on_another_machine_lives_for_as_long_as_it_renews_its_lease(
 
 def test_a_time_in_which_nobody_could_look_ends_no_lease(database: Database, tmp_path: Path) -> None:
     """When the database is back, those who could not renew have not had the time to."""
-    clock = Clock()
+    clock = HandClock()
     here = ProcessOwner(database, tmp_path / "here", clock=clock)
     there = ProcessOwner(database, tmp_path / "there")
     there.open()
     assert not here.is_dead(there.id)
-    clock.now += 60
+    clock.wait(60)
     assert not here.is_dead(there.id)
     there.close()
 

@@ -6,6 +6,7 @@ import json
 import logging
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,11 +83,17 @@ def app_on_either(request: pytest.FixtureRequest, make_app: MakeApp, upstream: S
 @pytest.fixture(scope="module")
 def standing_app(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
     """One application for all tests of a module, for those that leave nothing behind."""
-    folder = tmp_path_factory.mktemp("standing")
+    with app_in(tmp_path_factory.mktemp("standing"), sqlite_template) as app:
+        yield app
+
+
+@contextmanager
+def app_in(folder: Path, sqlite_template: Path, upstream: str = "http://127.0.0.1:9/v1") -> Iterator[Flask]:
+    """An application whose database and data are in `folder`, for whoever wants it longer than a test takes."""
     path = folder / "chatapp.sqlite3"
     path.write_bytes(sqlite_template.read_bytes())
     given = {"CHATAPP_DATA": str(folder), "DATABASE_URL": f"sqlite:///{path}", "CHATAPP_MODELS": MODELS}
-    app = create_app(load_settings({**given, "OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}))
+    app = create_app(load_settings({**given, "OPENAI_BASE_URL": upstream}))
     yield app
     parts_of(app).stop()
 

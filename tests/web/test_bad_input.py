@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -14,12 +15,10 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from chatapp.app import create_app
-from chatapp.config import load_settings
 from chatapp.store.account import User
 from chatapp.web.body import Body
 from chatapp.web.body_size import BODY
-from tests.web.conftest import MODELS, PASSWORD, LogLines, SignUp, assert_error, parts_of, submit
+from tests.web.conftest import PASSWORD, LogLines, SignUp, app_in, assert_error, parts_of, submit
 from tests.web.hostile_values import CONTROLS, DISGUISES, EXTRA, SEGMENTS, WRONG
 from tests.web.policy import POLICY, By, Open, Who
 from tests.web.world import World
@@ -33,15 +32,11 @@ DEEP = 100_000
 def world(
     sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory, sign_up: SignUp
 ) -> Iterator[World]:
-    folder = tmp_path_factory.mktemp("world")
-    path = folder / "chatapp.sqlite3"
-    path.write_bytes(sqlite_template.read_bytes())
-    given = {"CHATAPP_DATA": str(folder), "DATABASE_URL": f"sqlite:///{path}", "CHATAPP_MODELS": MODELS}
-    app = create_app(load_settings({**given, "OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}))
-    world = World(app, sign_up)
-    yield world
-    world.close()
-    parts_of(app).stop()
+    with (
+        app_in(tmp_path_factory.mktemp("world"), sqlite_template) as app,
+        closing(World(app, sign_up)) as world,
+    ):
+        yield world
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,9 @@ from flask import Flask, has_request_context
 from sqlalchemy import Engine, event
 from werkzeug.test import TestResponse
 
-from chatapp.app import create_app
-from chatapp.config import load_settings
 from tests.scripted_upstream import ScriptedUpstream, answer
 from tests.turns.house import until
-from tests.web.conftest import MODELS, SignUp, assert_error, parts_of
+from tests.web.conftest import SignUp, app_in, assert_error, parts_of
 from tests.web.policy import POLICY, By, Route, Stream, Told, Who
 from tests.web.world import (
     Things,
@@ -43,15 +41,12 @@ def world(
     sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory, sign_up: SignUp
 ) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("world")
-    path = folder / "chatapp.sqlite3"
-    path.write_bytes(sqlite_template.read_bytes())
-    with ScriptedUpstream(answer("Hello")) as upstream:
-        given = {"CHATAPP_DATA": str(folder), "DATABASE_URL": f"sqlite:///{path}", "CHATAPP_MODELS": MODELS}
-        app = create_app(load_settings({**given, "OPENAI_BASE_URL": upstream.base_url}))
-        world = World(app, sign_up)
+    with (
+        ScriptedUpstream(answer("Hello")) as upstream,
+        app_in(folder, sqlite_template, upstream.base_url) as app,
+        closing(World(app, sign_up)) as world,
+    ):
         yield world
-        world.close()
-        parts_of(app).stop()
 
 
 def ask(

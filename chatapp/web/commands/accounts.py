@@ -77,7 +77,7 @@ def create_token(email: str, days: int, name: str) -> None:
 def _account(email: str) -> Account:
     account = services().accounts.by_email(email)
     if account is None:
-        raise _nobody()
+        raise click.ClickException("There is no user with this e-mail, or they are disabled.")
     return account
 
 

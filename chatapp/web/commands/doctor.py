@@ -43,12 +43,12 @@ def _examine_installation(report: Report) -> int:
     tell_upstream(settings, report)
     report.title("versions")
     tell_versions(report)
-    return _conclusion(report)
+    return _conclude(report)
 
 
-def _conclusion(report: Report) -> int:
-    """The exit status."""
-    click.echo(f"\nWrong: {report.wrongs}." if report.wrongs else "\nAll is well.")
+def _conclude(report: Report) -> int:
+    """Ends the report; the exit status."""
+    click.echo(f"\n{report.conclusion}")
     return WRONG if report.wrongs else WELL
 
 
@@ -80,7 +80,7 @@ def check_key(context: click.Context, scenario: str | None) -> None:
     finally:
         if simulator is not None:
             simulator.stop()
-    context.exit(_conclusion(report))
+    context.exit(_conclude(report))
 
 
 def _tell(told: Told, report: Report) -> None:

@@ -10,9 +10,9 @@ from flask import Flask
 
 from chatapp.app import create_app
 from chatapp.config import load_settings
+from tests.hand_clock import HandClock
 from tests.scripted_upstream import ScriptedUpstream
 from tests.web.conftest import MODELS, parts_of
-from tests.web.limits.hand_clock import HandClock
 
 MakeLimited = Callable[..., Flask]
 

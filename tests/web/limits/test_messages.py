@@ -7,6 +7,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from tests.hand_clock import HandClock
 from tests.scripted_upstream import ScriptedUpstream
 from tests.valkey import RunningValkey
 from tests.web.conftest import (
@@ -21,7 +22,6 @@ from tests.web.conftest import (
     submit,
 )
 from tests.web.limits.conftest import MakeLimited
-from tests.web.limits.hand_clock import HandClock
 
 WAYS = ("/api/v1/chat", "/api/chat/stream", "/api/v1/turns")
 TOLD = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "Retry-After")

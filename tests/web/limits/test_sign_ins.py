@@ -7,6 +7,7 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from chatapp.web.limits.keys import account_key, address_key
+from tests.hand_clock import HandClock
 from tests.valkey import RunningValkey
 from tests.web.conftest import (
     PASSWORD,
@@ -19,7 +20,6 @@ from tests.web.conftest import (
     submit,
 )
 from tests.web.limits.conftest import MakeLimited
-from tests.web.limits.hand_clock import HandClock
 
 TOKEN = "/api/v1/auth/token"
 HERE, THERE = "192.0.2.1", "198.51.100.7"

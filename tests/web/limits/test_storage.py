@@ -10,10 +10,10 @@ import pytest
 from chatapp.web.limits.shared_redis import SharedRedis
 from chatapp.web.limits.storage import KEYS, LimitStorage
 from chatapp.web.limits.windows import Windows
+from tests.hand_clock import HandClock
 from tests.turns.house import until
 from tests.valkey import RunningValkey
 from tests.web.conftest import LogLines
-from tests.web.limits.hand_clock import HandClock
 
 PATIENT_S = 10
 """Longer than any machine is slow."""

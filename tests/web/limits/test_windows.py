@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatapp.web.limits.windows import Windows
-from tests.web.limits.hand_clock import HandClock
+from tests.hand_clock import HandClock
 
 STEPS = st.lists(st.tuples(st.sampled_from("ab"), st.floats(0, 40), st.integers(1, 3)), max_size=40)
 

@@ -11,10 +11,10 @@ import pytest
 from chatapp.web.limits.shared_redis import SharedRedis
 from chatapp.web.streams.open_streams import OpenStream, OpenStreams, StreamsHere, TooManyStreams
 from chatapp.web.streams.shared_streams import SharedStreams, streams_key
+from tests.hand_clock import HandClock
 from tests.turns.house import until
 from tests.valkey import RunningValkey
 from tests.web.conftest import LogLines
-from tests.web.limits.hand_clock import HandClock
 
 PATIENT_S = 10
 LIMIT = 3

@@ -22,6 +22,7 @@ from chatapp.web.markdown.render_thread import SHORT
 from chatapp.web.pages.blocks_dialect import BlocksDialect
 from chatapp.web.streams.socket_waiter import SocketWaiter, waiter_for
 from chatapp.web.streams.waiter import GreenletWaiter
+from tests.streaming.wire import unchunked
 from tests.upstream.calls import until
 
 LARGE = "x" * 60_000
@@ -61,7 +62,7 @@ class Line:
         assert self.reading is not None
         self.reading.join(10)
         self.serving.get(timeout=10)
-        return _unchunked(self.received)
+        return unchunked(self.received)
 
     def close(self) -> None:
         self.serving.kill()
@@ -73,18 +74,6 @@ class Line:
 
 def _no_snapshot() -> Event:
     raise AssertionError("nobody lost their place")
-
-
-def _unchunked(written: bytes) -> bytes:
-    body = b""
-    while written:
-        size, _, written = written.partition(b"\r\n")
-        length = int(size, 16)
-        body += written[:length]
-        assert written[length : length + 2] == b"\r\n", "a chunk does not end where it says"
-        written = written[length + 2 :]
-    assert size == b"0", "the last chunk is missing"
-    return body
 
 
 @pytest.fixture
