@@ -36,7 +36,7 @@ class Plan:
     validations: int
 
 
-FULL = Plan(few=10, many=100_000, requests=500, validations=2000)
+FULL = Plan(few=10, many=100_000, requests=2000, validations=2000)
 TINY = Plan(few=10, many=40, requests=3, validations=3)
 
 
@@ -78,18 +78,23 @@ def measure(folder: Path, rounds: int, plan: Plan) -> list[Result]:
             return [
                 _measure(number, request, path, held, headers[held], plan, (chatapp, process))
                 for number in range(1, rounds + 1)
-                for held in (plan.few, plan.many)
-                for request, path in _requests(owned[held])
+                for asked in zip(*(_requests(owned[held], held) for held in owned), strict=True)
+                for held, request, path in asked
             ]
 
 
-def _requests(owned: Owned) -> Iterator[tuple[str, str]]:
+def _requests(owned: Owned, held: int) -> Iterator[tuple[int, str, str]]:
+    """Who asks, what, and where."""
     messages = f"/api/v1/conversations/{owned.session_id}/messages"
-    yield "the signed-in user", "/api/auth/user"
-    yield "conversations, first page", f"/api/v1/conversations?limit={PAGE}"
-    yield "conversations, from the middle", f"/api/v1/conversations?limit={PAGE}&cursor={owned.middle_place}"
-    yield "messages, first page", f"{messages}?limit={PAGE}"
-    yield "messages, from the middle", f"{messages}?limit={PAGE}&cursor={owned.middle_message}"
+    yield held, "the signed-in user", "/api/auth/user"
+    yield held, "conversations, first page", f"/api/v1/conversations?limit={PAGE}"
+    yield (
+        held,
+        "conversations, from the middle",
+        f"/api/v1/conversations?limit={PAGE}&cursor={owned.middle_place}",
+    )
+    yield held, "messages, first page", f"{messages}?limit={PAGE}"
+    yield held, "messages, from the middle", f"{messages}?limit={PAGE}&cursor={owned.middle_message}"
 
 
 def _measure(

@@ -180,7 +180,7 @@ def test_who_has_much_looks_at_it_beside_who_has_little(tmp_path: Path) -> None:
     results = reads.measure(tmp_path, 1, plan)
 
     assert [(result.held, result.requests) for result in results] == [
-        (held, plan.requests) for held in (plan.few, plan.many) for _ in range(5)
+        (held, plan.requests) for _ in range(5) for held in (plan.few, plan.many)
     ]
     assert all(result.server_s > 0 for result in results)
     validated = list(validate(tmp_path, plan.validations))
