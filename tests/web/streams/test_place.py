@@ -13,6 +13,7 @@ from gevent.event import Event
 from werkzeug.test import TestResponse
 
 from chatapp.store.database import DatabaseUnavailable
+from chatapp.web.body_size import MESSAGE
 from chatapp.web.streams.open_streams import OpenStream, TooManyStreams
 from tests.scripted_upstream import ScriptedUpstream, answer
 from tests.web.conftest import (
@@ -187,7 +188,7 @@ def test_whatever_else_is_answered_keeps_no_place(
         api.get("/api/v1/turns/nothing/stream"),
         api.post("/api/v1/chat", json=bad),
         api.post("/api/v1/chat", data="{"),
-        api.post("/api/v1/chat", data=b"x" * 270_000),
+        api.post("/api/v1/chat", data=b"x" * (MESSAGE + 1)),
         api.head(turn["stream_url"]),
         api.options("/api/v1/chat"),
         api.put("/api/v1/chat"),
