@@ -11,8 +11,8 @@ from chatapp.web.access import View
 BODY = 8 * 1024
 """Bytes of a body, where a view says nothing else: a few short fields."""
 MESSAGE = 256 * 1024
-"""Of one with a message: 4000 characters, each escaped as two halves, or as four bytes in a form, are 48,000. As much
-again and more for what surrounds them: a body of this size costs next to nothing to refuse."""
+"""Of one with a message: 4000 characters, each escaped as two halves, or as four bytes in a form, are 48,000. A message
+that is too long is still told so as such, by its field; a body of this size costs next to nothing to refuse."""
 PASSWORDS = 32 * 1024
 """Of one with passwords: two of 1024 characters, each escaped in the same way, are 24,576."""
 NOTHING = 1024

@@ -23,8 +23,6 @@ from chatapp.web.services import services
 from chatapp.web.streams.place import take_place
 
 _FORMS = frozenset({"pages"})
-
-
 SLOW_READER_S = 70
 """Seconds for which one write may wait for a reader that does not read. Longer than gunicorn waits for the next
 request of a kept connection, so that an idle one ends as gunicorn ends it."""
@@ -48,7 +46,7 @@ def _pass() -> None:
         demand_csrf_header()
     elif request.method not in SAFE_METHODS:
         demand_csrf(request.form.get(CSRF_FIELD))
-    if is_stream() and request.method != "OPTIONS":
+    if is_stream():
         take_place(current_account().id)
 
 

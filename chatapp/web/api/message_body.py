@@ -13,6 +13,7 @@ from chatapp.errors import FieldError, ValidationFailed
 from chatapp.telemetry.log import log
 from chatapp.turns.new_turn import NewTurn
 from chatapp.turns.voice import DEFAULT_VOICE, VOICES
+from chatapp.upstream.simulator.fault import Fault
 from chatapp.web.body import Body, Text, trimmed_schema
 from chatapp.web.identity import current_account
 from chatapp.web.openapi.parameter import SESSION_ID_PATTERN
@@ -22,20 +23,7 @@ from chatapp.web.services import services
 MESSAGE_LENGTH = 4000
 """Code points."""
 _MESSAGE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
-_SCENARIOS = frozenset(
-    [
-        "timeout",
-        "rate_limit",
-        "server_error",
-        "auth",
-        "forbidden",
-        "not_found",
-        "cut",
-        "malformed",
-        "slow",
-        "silent",
-    ]
-)
+_SCENARIOS = frozenset(Fault)
 
 
 def _message(value: str) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from chatapp.errors import ChatappError
+from chatapp.web.access import View
 from chatapp.web.body import Body
 from chatapp.web.openapi.parameter import Parameter
 
-View = TypeVar("View", bound=Callable[..., Any])
 _OPERATION = "openapi_operation"
 
 

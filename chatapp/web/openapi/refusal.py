@@ -131,8 +131,9 @@ def _by_request(method: str, operation: Operation, *, names: bool) -> Iterator[i
 
 
 def refused(status: int, own: tuple[type[ChatappError], ...] = ()) -> dict[str, Any]:
-    """The answer of that status, with the codes of `own` errors beside those that it has anyway."""
-    refusal, own = REFUSALS[status], tuple(each for each in own if each.status == status)
+    """The answer of that status, with the codes of `own` errors of that status beside those that it has anyway; in the
+    place of CONFLICT, which says no more than that there is one of its own."""
+    refusal = REFUSALS[status]
     codes = [*(each.code for each in own), *(code for code in refusal.codes if not own or code != "CONFLICT")]
     told: dict[str, Any] = {"code": codes[0], "message": refusal.sentence, "request_id": REQUEST_ID}
     if status == 422:
