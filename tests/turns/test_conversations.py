@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from typing import Any
+from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
-from sqlalchemy import Connection, event, insert
+from sqlalchemy import Connection, insert
 
 from chatapp.accounts.account import Accounts
 from chatapp.accounts.api_token import ApiTokens
@@ -19,24 +18,11 @@ from chatapp.store.conversation import Conversation
 from chatapp.store.database import Database
 from chatapp.turns.conversations import Conversations, Place
 from chatapp.turns.start import new_session_id
+from tests.statements import Statement, statements
 
 NAME = new_session_id()
 ID = "0" * 32
-Statement = tuple[str, Any]
 Look = Callable[[Database, str], object]
-
-
-@contextmanager
-def statements(database: Database) -> Iterator[list[Statement]]:
-    """What the database is asked meanwhile."""
-    asked: list[Statement] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        asked.append((statement, parameters))
-
-    event.listen(database.engine, "before_cursor_execute", note)
-    yield asked
-    event.remove(database.engine, "before_cursor_execute", note)
 
 
 def plan(connection: Connection, statement: Statement) -> str:
@@ -77,7 +63,7 @@ def test_what_is_looked_at_is_found_by_an_index(database: Database, look: str) -
     with database.write() as connection:
         made = {"session_id": NAME, "user_id": account.id, "title": "Mine", "voices": ["seeker"]}
         connection.execute(insert(Conversation), made)
-    with statements(database) as asked, suppress(NotFound):
+    with statements() as asked, suppress(NotFound):
         LOOKS[look](database, account.id)
 
     selects = [each for each in asked if each[0].startswith("SELECT")]

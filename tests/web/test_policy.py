@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask, has_request_context
-from sqlalchemy import Engine, event
 from werkzeug.test import TestResponse
 
 from tests.scripted_upstream import ScriptedUpstream, answer
+from tests.statements import statements
 from tests.turns.house import until
 from tests.web.conftest import SignUp, app_in, assert_error, parts_of
 from tests.web.policy import POLICY, By, Route, Stream, Told, Who
@@ -178,29 +178,13 @@ def test_options_are_told_to_anybody_and_touch_nothing(world: World, row: str) -
     _, _, rule = row.partition(" ")
     things = world.things[Who.OWNER]
     token = world.stream_token(Who.OWNER, things, row)
-    with statements() as made:
+    with statements(has_request_context) as asked:
         for who, by in [(Who.ANONYMOUS, By.NOTHING), *((Who.OWNER, by) for by in set(By) - {By.NOTHING})]:
             answered = ask(world, row, who, by, things, "OPTIONS", stream_token=token)
             assert answered.status_code == 200, (row, who, by)
             assert set(answered.allow) == allowed_at(world.app, rule)
             assert answered.get_data() == b""
-    assert made == []
-
-
-@contextmanager
-def statements() -> Iterator[list[str]]:
-    """What requests ask of the database meanwhile."""
-    made: list[str] = []
-
-    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        if has_request_context():
-            made.append(statement)
-
-    event.listen(Engine, "before_cursor_execute", note)
-    try:
-        yield made
-    finally:
-        event.remove(Engine, "before_cursor_execute", note)
+    assert asked == []
 
 
 @pytest.mark.parametrize("row", POLICY)

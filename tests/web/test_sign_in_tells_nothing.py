@@ -11,15 +11,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 import pytest
-from flask import Flask
+from flask import Flask, has_request_context
 from flask.testing import FlaskClient
-from sqlalchemy import Engine, event, update
+from sqlalchemy import update
 from werkzeug.test import TestResponse
 
 from chatapp.accounts.account import Accounts
 from chatapp.accounts.password import verify_password
 from chatapp.store.account import User
 from chatapp.store.base import now
+from tests.statements import Statement, statements
 from tests.web.conftest import PASSWORD, Person, SignUp, form_token, parts_of
 from tests.web.world import body_of, headers_of
 
@@ -32,23 +33,19 @@ class Work:
 
     verified: list[bool] = field(default_factory=list)
     """For each password that was hashed, whether there was a hash to compare it with."""
-    statements: list[str] = field(default_factory=list)
+    statements: list[Statement] = field(default_factory=list)
 
     def verify(self, hashed: str | None, password: str) -> bool:
         self.verified.append(hashed is not None)
         return verify_password(hashed, password)
 
-    def note(self, _connection: object, _cursor: object, statement: str, *_: object) -> None:
-        self.statements.append(statement)
-
 
 @pytest.fixture
 def work(app: Flask) -> Iterator[Work]:
-    work, parts = Work(), parts_of(app)
-    app.extensions["chatapp"] = replace(parts, accounts=Accounts(parts.database, work.verify))
-    event.listen(Engine, "before_cursor_execute", work.note)
-    yield work
-    event.remove(Engine, "before_cursor_execute", work.note)
+    with statements(has_request_context) as asked:
+        work, parts = Work(statements=asked), parts_of(app)
+        app.extensions["chatapp"] = replace(parts, accounts=Accounts(parts.database, work.verify))
+        yield work
 
 
 @pytest.fixture
@@ -93,7 +90,7 @@ def test_every_refusal_is_the_same_and_costs_the_same(
         body = body_of(answered).replace(email, "E-MAIL")
         # The page repeats the e-mail in its form, and is longer by it.
         headers = {name: value for name, value in headers_of(answered).items() if name != "Content-Length"}
-        seen.append((answered.status_code, body, headers, list(work.statements)))
+        seen.append((answered.status_code, body, headers, [text for text, _ in work.statements]))
     assert seen[0][0] == 401
     assert all(each == seen[0] for each in seen[1:])
 
