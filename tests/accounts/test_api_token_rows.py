@@ -22,7 +22,7 @@ from chatapp.store.base import now
 from chatapp.store.database import Database
 from chatapp.store.identifier import new_id
 from tests.accounts.conftest import whose
-from tests.accounts.test_api_token import claims_of, signed
+from tests.accounts.jwt_by_hand import claims_of, signed
 from tests.turns.house import until
 
 SESSION = Issuer(session_hash="a" * 64)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from chatapp.accounts.claims import LONGEST, ApiTokenRefused, Claims
 from tests.accounts.conftest import SECRET
-from tests.accounts.test_api_token import encoded, signed
+from tests.accounts.jwt_by_hand import encoded, signed
 from tests.hand_clock import HandClock
 
 NOW = 1_800_000_000

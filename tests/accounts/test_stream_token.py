@@ -28,7 +28,7 @@ from chatapp.store.stream_token import StreamToken
 from chatapp.streaming.position import another_epoch, new_log_id
 from chatapp.turns.start import new_session_id
 from tests.accounts.conftest import SECRET
-from tests.accounts.test_api_token import claims_of, signed
+from tests.accounts.jwt_by_hand import claims_of, signed
 from tests.turns.house import until
 
 SECOND = timedelta(seconds=1)

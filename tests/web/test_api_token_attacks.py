@@ -14,7 +14,7 @@ from sqlalchemy import update
 
 from chatapp.store.account import User
 from chatapp.store.base import now
-from tests.accounts.test_api_token import encoded, signed
+from tests.accounts.jwt_by_hand import encoded, signed
 from tests.web.conftest import PASSWORD, LogLines, Person, SignUp, assert_error, parts_of, submit
 
 PING = "/api/v1/auth/ping"

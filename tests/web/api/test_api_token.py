@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -54,7 +54,7 @@ def fill(app: Flask, person: Person, count: int) -> None:
             "user_id": person.id,
             "name": "old",
             "created_at": now(),
-            "expires_at": now().replace(year=2999),
+            "expires_at": now() + timedelta(days=365),
         }
         connection.execute(insert(ApiToken), [{"jti": new_id(), **row} for _ in range(count)])
 
