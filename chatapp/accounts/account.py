@@ -122,7 +122,7 @@ class Accounts:
         return self._stand(email, disabled_at=None)
 
     def _stand(self, email: str, *, disabled_at: datetime | None) -> bool:
-        email = email.strip().lower()
+        email = kept_email(email)
         if not is_text(email):
             return False
         standing = update(User).where(User.email == email).values(disabled_at=disabled_at)

@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, insert, or_, select
 
 from chatapp.accounts import api_token_rows as rows
-from chatapp.accounts.account import COLUMNS, Account, account_of, demand_standing, is_text
+from chatapp.accounts.account import COLUMNS, Account, account_of, demand_standing, is_text, kept_email
 from chatapp.accounts.api_token_name import FROM_PASSWORD, checked_token_name
 from chatapp.accounts.claims import ISSUER, ApiTokenRefused, Claims
 from chatapp.accounts.issuer import Issuer
@@ -133,7 +133,7 @@ class ApiTokens:
         """Whose token this is. Raises ApiTokenRefused when it is worthless for any reason."""
         claims = self._claims.read(token)
         wanted = {name: _text(claims.get(name)) for name in ("sub", "email", "jti")}
-        wanted["email"] = wanted["email"].strip().lower()
+        wanted["email"] = kept_email(wanted["email"])
         with self._database.read() as connection:
             holders = connection.execute(_HOLDER, wanted).all()
         if len(holders) != 1:

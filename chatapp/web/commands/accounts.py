@@ -7,7 +7,7 @@ from datetime import timedelta
 import click
 from flask.cli import AppGroup
 
-from chatapp.accounts.account import Account
+from chatapp.accounts.account import Account, kept_email
 from chatapp.errors import ChatappError
 from chatapp.web.services import services
 
@@ -49,7 +49,7 @@ def disable_user(email: str) -> None:
     """Shuts a user out: neither password, session nor API token lets them in. What they have said stays."""
     if not services().accounts.disable(email):
         raise _nobody()
-    click.echo(f"{email.strip().lower()} disabled")
+    click.echo(f"{kept_email(email)} disabled")
 
 
 @users.command("enable")
@@ -58,7 +58,7 @@ def enable_user(email: str) -> None:
     """Lets a disabled user in again."""
     if not services().accounts.enable(email):
         raise _nobody()
-    click.echo(f"{email.strip().lower()} enabled")
+    click.echo(f"{kept_email(email)} enabled")
 
 
 @tokens.command("create")
