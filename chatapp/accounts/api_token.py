@@ -27,6 +27,7 @@ from chatapp.store.database import Database
 from chatapp.store.identifier import new_id
 
 LIFETIME = timedelta(days=30)
+LONGEST = timedelta(days=3650)
 _LAST = datetime(9999, 12, 31, tzinfo=UTC)
 
 # The user whom `sub` names, or `email` where `sub` names nobody; two rows when they name two people.

@@ -5,6 +5,8 @@ from __future__ import annotations
 import secrets
 import time
 
+ID_PATTERN = "^[0-9a-f]{32}$"
+"""What `new_id` gives, as a regular expression."""
 _RANDOM_BITS = 80
 _last = 0
 

@@ -20,6 +20,8 @@ from chatapp.turns.prompt import PromptMessage, branch, prompt
 from chatapp.turns.voice import Voice
 from chatapp.upstream.catalogue import Catalogue
 
+SESSION_ID_PATTERN = "^session-[0-9]{8}-[0-9]{6}-[a-z0-9]{4,32}$"
+"""What may name a conversation; clients make up such names, too."""
 _TITLE_LENGTH = 80
 
 

@@ -29,6 +29,7 @@ _TOLD = 20
 _SENTENCES = {
     "missing": "This field is required.",
     "extra_forbidden": "This field is not known.",
+    "string_pattern_mismatch": "This is not written in the form that is described for it.",
     "string_unicode": "This text has characters that are no text.",
 }
 

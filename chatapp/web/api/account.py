@@ -13,11 +13,10 @@ from chatapp.web.access import csrf_token, public
 from chatapp.web.body import Body, Text, parsed
 from chatapp.web.body_size import PASSWORDS, takes
 from chatapp.web.identity import current_account, signed_in_by_cookie
-from chatapp.web.limits.limits import limits
 from chatapp.web.openapi import example
 from chatapp.web.openapi.operation import Json, described
-from chatapp.web.refusal import refused_sign_in
 from chatapp.web.services import services
+from chatapp.web.sign_in import account_with_password
 
 blueprint = Blueprint("account", __name__, url_prefix="/api")
 
@@ -91,12 +90,7 @@ def token() -> Response:
     A wrong password and an unknown e-mail are answered alike.
     """
     credentials = parsed(Credentials)
-    limits().count_sign_in(credentials.email)
-    account = services().accounts.with_password(credentials.email, credentials.password)
-    if account is None:
-        refused_sign_in(credentials.email)
-        raise Unauthorized("The e-mail or the password is not right.")
-    limits().signed_in()
+    account = account_with_password(credentials.email, credentials.password)
     issued = services().api_tokens.issue_for_password(account)
     told: NewToken = {"token": issued.token, "token_type": "Bearer", "expires_in": issued.expires_in_s}
     return jsonify(told)

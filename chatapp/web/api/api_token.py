@@ -9,7 +9,7 @@ from flask import Blueprint, Response, jsonify, make_response
 from pydantic import AfterValidator, Field, StringConstraints
 from typing_extensions import TypedDict
 
-from chatapp.accounts.api_token import LIFETIME
+from chatapp.accounts.api_token import LIFETIME, LONGEST
 from chatapp.accounts.api_token_name import NAME_LENGTH
 from chatapp.accounts.api_token_rows import TooManyApiTokens
 from chatapp.web.api.page import ID_CURSOR, LIMIT_PARAMETER, asked_id, asked_limit, listed
@@ -21,8 +21,6 @@ from chatapp.web.openapi.operation import Json, Nothing, described
 from chatapp.web.services import services
 
 blueprint = Blueprint("api_token", __name__, url_prefix="/api/v1/tokens")
-
-LONGEST_DAYS = 3650
 
 Name = Annotated[
     str,
@@ -38,7 +36,7 @@ class NewTokenBody(Body):
     name: Annotated[
         Name, Field(description="Measured after trimming; no controls, no line breaks, nothing invisible.")
     ]
-    days: Annotated[int, Field(ge=1, le=LONGEST_DAYS, description="How long it lives."), WHOLE] = (
+    days: Annotated[int, Field(ge=1, le=LONGEST.days, description="How long it lives."), WHOLE] = (
         LIFETIME.days
     )
 

@@ -12,11 +12,11 @@ from chatapp.config import MODEL_NAME
 from chatapp.errors import FieldError, ValidationFailed
 from chatapp.telemetry.log import log
 from chatapp.turns.new_turn import NewTurn
+from chatapp.turns.start import SESSION_ID_PATTERN
 from chatapp.turns.voice import DEFAULT_VOICE, VOICES
 from chatapp.upstream.simulator.fault import Fault
 from chatapp.web.body import Body, Text, trimmed_schema
 from chatapp.web.identity import current_account
-from chatapp.web.openapi.parameter import SESSION_ID_PATTERN
 from chatapp.web.request_id import request_id
 from chatapp.web.services import services
 

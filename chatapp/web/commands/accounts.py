@@ -8,6 +8,7 @@ import click
 from flask.cli import AppGroup
 
 from chatapp.accounts.account import Account, kept_email
+from chatapp.accounts.api_token import LIFETIME, LONGEST
 from chatapp.errors import ChatappError
 from chatapp.web.services import services
 
@@ -63,7 +64,9 @@ def enable_user(email: str) -> None:
 
 @tokens.command("create")
 @click.argument("email")
-@click.option("--days", default=30, type=click.IntRange(1, 3650), help="How long it lives.")
+@click.option(
+    "--days", default=LIFETIME.days, type=click.IntRange(1, LONGEST.days), help="How long it lives."
+)
 @click.option("--name", default="from the command line", help="What it is called in the list.")
 def create_token(email: str, days: int, name: str) -> None:
     """Prints a new API token, and nothing else."""

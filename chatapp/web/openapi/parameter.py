@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from chatapp.store.identifier import ID_PATTERN
+from chatapp.turns.start import SESSION_ID_PATTERN
 from chatapp.turns.voice import DEFAULT_VOICE, VOICES
 from chatapp.upstream.simulator.fault import Fault
 from chatapp.web.openapi.example import GENERATION_ID, JTI, SESSION_ID, TURN_ID
-
-SESSION_ID_PATTERN = "^session-[0-9]{8}-[0-9]{6}-[a-z0-9]{4,32}$"
-ID_PATTERN = "^[0-9a-f]{32}$"
 
 
 @dataclass(frozen=True, slots=True)

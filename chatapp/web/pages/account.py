@@ -6,7 +6,6 @@ from flask import redirect, render_template, request, url_for
 from flask_login import current_user
 from werkzeug import Response
 
-from chatapp.accounts.account import Account
 from chatapp.errors import Forbidden, TooManyRequests, Unauthorized, ValidationFailed
 from chatapp.web.access import public
 from chatapp.web.body_size import NOTHING, PASSWORDS, takes
@@ -14,8 +13,8 @@ from chatapp.web.error_answers import headers_of
 from chatapp.web.identity import current_account, sign_in, sign_out
 from chatapp.web.limits.limits import limits
 from chatapp.web.pages.blueprint import blueprint
-from chatapp.web.refusal import refused_sign_in
 from chatapp.web.services import services
+from chatapp.web.sign_in import account_with_password
 
 Answer = Response | tuple[str, int, dict[str, str]] | str
 
@@ -34,22 +33,12 @@ def sign_in_page() -> Answer:
 def sign_in_form() -> Answer:
     email, wanted = request.form.get("email", ""), request.form.get("next", "")
     try:
-        account = _account_of(email, request.form.get("password", ""))
+        account = account_with_password(email, request.form.get("password", ""))
     except (Unauthorized, TooManyRequests) as error:
         page = render_template("sign_in.html", email=email, next=wanted, form_error=error.message)
         return page, error.status, headers_of(error)
     sign_in(account)
     return redirect(_local(wanted), 303)
-
-
-def _account_of(email: str, password: str) -> Account:
-    limits().count_sign_in(email)
-    account = services().accounts.with_password(email, password)
-    if account is None:
-        refused_sign_in(email)
-        raise Unauthorized("The e-mail or the password is not right.")
-    limits().signed_in()
-    return account
 
 
 @blueprint.post("/sign-out")
