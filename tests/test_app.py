@@ -74,11 +74,21 @@ def _who() -> tuple[str | None, bool]:
     return request.remote_addr, request.is_secure
 
 
-def test_a_wrong_setting_stops_the_start_with_one_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "eighty"),
+        ("REDIS_URL", "redis://u:kept-quiet@h:99999999/0"),
+        ("REDIS_URL", "redis://:kept-quiet@[h"),
+        ("REDIS_URL", "redis://h?an_option_that_is_none=kept-quiet"),
+        ("REDIS_URL", "rediss://h?ssl_cert_reqs=kept-quiet"),
+    ],
+)
+def test_a_wrong_setting_stops_the_start_with_one_line(name: str, value: str, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", "import wsgi"],
         cwd=ROOT,
-        env={"CHATAPP_DATA": str(tmp_path), "PORT": "eighty"},
+        env={"CHATAPP_DATA": str(tmp_path), name: value},
         capture_output=True,
         text=True,
         timeout=60,
@@ -86,4 +96,5 @@ def test_a_wrong_setting_stops_the_start_with_one_line(tmp_path: Path) -> None:
     )
     assert done.returncode == 1
     (line,) = done.stderr.strip().splitlines()
-    assert line.startswith("chatapp cannot start: PORT")
+    assert line.startswith(f"chatapp cannot start: {name}: ")
+    assert "kept-quiet" not in line

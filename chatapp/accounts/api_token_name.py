@@ -9,6 +9,9 @@ FROM_PASSWORD = "from a password"  # noqa: S105
 """The name of those that a program got for an e-mail and a password."""
 _JOINERS = "\u200c\u200d"
 """Invisible, and needed: Persian and Indian scripts are spelled with them, and many emoji made."""
+_BLANKS = "\u115f\u1160\u2800\u3164\uffa0"
+"""Letters that show nothing, and that Unicode counts among those that can be printed: four that fill a place in
+Hangul, and the Braille pattern without dots."""
 
 
 def checked_token_name(name: str) -> str:
@@ -18,7 +21,7 @@ def checked_token_name(name: str) -> str:
     if not 1 <= len(name) <= NAME_LENGTH:
         raise _will_not_do(f"A name has 1 to {NAME_LENGTH} characters.")
     visible = name.translate(dict.fromkeys(map(ord, _JOINERS)))
-    if not visible or not all(letter.isprintable() or _is_space(letter) for letter in visible):
+    if not visible.strip(_BLANKS) or not all(letter.isprintable() or _is_space(letter) for letter in visible):
         raise _will_not_do("This name has characters that cannot be shown on a line.")
     return name
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import traceback
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 import gevent
 import httpx2
@@ -171,6 +172,12 @@ def address_of(settings: Settings, given: str | None) -> str:
     except httpx2.InvalidURL:
         raise ConfigurationError("OPENAI_BASE_URL: is not an address") from None
     return address
+
+
+def shown_address(address: str) -> str:
+    """The address as it may be shown: without a name and password, and without a query, which can hold a key."""
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def _scenario_header(scenario: str | None) -> dict[str, str]:

@@ -85,7 +85,8 @@ def _bound_body(response: httpx2.Response) -> None:
     """The client reads every body but a stream's to its end, also that of a redirect; this bounds it, and closes it
     whatever happens."""
     kind = response.headers.get("content-type", "")
-    if response.is_success and kind.startswith("text/event-stream"):
+    # Nothing that is asked for by GET is a stream, whatever upstream calls it.
+    if response.request.method != "GET" and response.is_success and kind.startswith("text/event-stream"):
         return
     # What is compressed may grow a thousandfold.
     is_plain = response.is_success and "content-encoding" not in response.headers

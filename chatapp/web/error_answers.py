@@ -101,7 +101,7 @@ def _fields(error: ChatappError) -> Any:
 
 def is_api() -> bool:
     """Whether this request is one of the API's, which never gets HTML."""
-    return request.path.startswith(API_PREFIXES)
+    return f"{request.path}/".startswith(API_PREFIXES)  # the bare names too, which lead to nothing
 
 
 def _told(status: int, code: str, message: str, fields: list[FieldFault]) -> Response:

@@ -5,6 +5,7 @@ import { EventStreamParser } from "./event-stream.js";
 
 const PAUSE_MS = 1000; // before the first new attempt, until `retry:` says something else; doubled each time
 const LONGEST_PAUSE_MS = 30_000;
+const LONGEST_TIMER_MS = 2 ** 31 - 1; // 24 days; a longer one would be over at once
 const AGAIN = new Set([408, 429, 502, 503, 504]); // may be well in a while; any other refusal stays one
 
 /** The server said no, and will say it again. `code` is one of docs/api.md's; TURN_RUNNING and MESSAGE_ID_REUSED are
@@ -36,7 +37,8 @@ export async function startTurn(base, body, { key = crypto.randomUUID(), ...opti
     const told = await line.json();
     line.close();
     if (response?.ok && told) return told;
-    if (!access.maybe(response)) throwIfFinal(response, told);
+    // An answer that says yes and is cut off says nothing of the turn; the key makes the next attempt safe.
+    if (!access.maybe(response) && !(response?.ok && isOf(response, "application/json"))) throwIfFinal(response, told);
     await patience.wait(response);
   }
 }
@@ -58,7 +60,7 @@ export async function follow(address, { onAnswer = () => {}, onLost = () => {}, 
     try {
       const response = await line.open(address, {}, { ...(await access.headers()), ...answer.position });
       if (response?.status === 204) return answer; // nothing comes after that position
-      if (response?.status === 200 && isStream(response)) {
+      if (response?.status === 200 && isOf(response, "text/event-stream")) {
         access.worked();
         onLost(false);
         if (await readLine(line, answer, patience, onAnswer)) return answer;
@@ -73,8 +75,8 @@ export async function follow(address, { onAnswer = () => {}, onLost = () => {}, 
   }
 }
 
-function isStream(response) {
-  return (response.headers.get("Content-Type") ?? "").startsWith("text/event-stream");
+function isOf(response, type) {
+  return (response.headers.get("Content-Type") ?? "").startsWith(type);
 }
 
 /** Whether the answer has come to its end on this line. */
@@ -216,7 +218,7 @@ class Patience {
     const pause = Math.min(LONGEST_PAUSE_MS, this.retryMs * 2 ** this.failures) * (0.5 + Math.random() / 2);
     const asked = Number(response?.headers.get("Retry-After") ?? 0) * 1000 || 0;
     this.failures += 1;
-    await sleep(Math.max(pause, asked), this.signal);
+    await sleep(Math.min(Math.max(pause, asked), LONGEST_TIMER_MS), this.signal);
   }
 }
 

@@ -10,7 +10,19 @@ from chatapp.errors import ValidationFailed
 
 @pytest.mark.parametrize(
     "name",
-    ["ci", "a b", "Grüße", "日本　語", "می‌خواهم", "👩‍💻 laptop", "<b>&\"'", "x" * 128, "שלום", "1\u00a0000"],
+    [
+        "ci",
+        "a b",
+        "Grüße",
+        "日本　語",
+        "می‌خواهم",
+        "👩‍💻 laptop",
+        "<b>&\"'",
+        "x" * 128,
+        "שלום",
+        "1\u00a0000",
+        "⠓⠊",
+    ],
 )
 def test_a_name_is_kept_as_it_was_written(name: str) -> None:
     assert checked_token_name(name) == checked_token_name(f"  {name}\n") == name
@@ -39,6 +51,8 @@ def test_a_name_is_kept_as_it_was_written(name: str) -> None:
         "a\u00adb",
         "\u200d",
         "\u200c\u200d",
+        "\u3164",
+        "\u2800\u200d\uffa0",
         "\ud800",
         "\ue000",
         "a\U000e0041",

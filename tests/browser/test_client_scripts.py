@@ -233,6 +233,25 @@ def test_it_leaves_a_silent_line_and_goes_on_from_the_last_whole_event(page: Pag
     assert 80 <= slept[4] <= 160
 
 
+def test_a_pause_that_no_timer_can_hold_is_not_none(page: Page) -> None:
+    """A browser's timer for more than 24 days is over at once."""
+    page.evaluate(
+        """(silenceMs) => {
+          const real = window.setTimeout;
+          window.long = [];
+          window.setTimeout = (what, ms) => {
+            if (ms !== silenceMs && ms >= 30000) window.long.push(ms);
+            return real(what, ms !== silenceMs && ms >= 30000 ? 0 : ms);
+          };
+        }""",
+        SILENCE_MS,
+    )
+    long = [Answer(503, {"Retry-After": told}) for told in ("2592000", "9" * 400)]
+    with TroubledServer(*long, Answer(200, EVENT_STREAM, ENDS)) as troubled:
+        assert follow(page, troubled.url)["finishReason"] == "stop"
+    assert page.evaluate("window.long") == [2**31 - 1] * 2
+
+
 def test_a_snapshot_takes_the_place_of_the_text(page: Page) -> None:
     snapshot = {
         "generations": [{"generation_id": "g", "voice": "seeker", "text": "ONE ", "status": "streaming"}]
@@ -298,10 +317,11 @@ def test_its_caller_can_leave(page: Page, trouble: Answer) -> None:
 
 def test_a_message_is_posted_once_although_its_answers_are_lost(page: Page, api: RunningServer) -> None:
     hasten(page)
-    troubles = Answer(503), Trouble.LOST, Trouble.GONE
+    cut_off = Answer(202, {"Content-Type": "application/json"}, b'{"turn_id":"', cut=True)
+    troubles = Answer(503), Trouble.LOST, Trouble.GONE, cut_off
     with TroubledServer(*troubles, url=api.url) as troubled:
         turn = start(page, troubled.url, api.token, "Once, simulate 1 token")
-    assert len(troubled.requests) == 4
+    assert len(troubled.requests) == 5
     assert len(set(troubled.headers_of("idempotency-key"))) == 1
     listed = page.evaluate(CONVERSATIONS, [api.url, api.token])
     assert [each["title"] for each in listed].count("Once, simulate 1 token") == 1

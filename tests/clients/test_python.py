@@ -119,6 +119,16 @@ def test_it_goes_on_from_the_last_whole_event(client: dict[str, Any]) -> None:
     assert all(a <= b for a, b in zip([0.005, 0.01, 7, 0.04], pauses.slept, strict=True))
 
 
+def test_what_asks_for_more_than_anybody_waits_is_not_obeyed(client: dict[str, Any]) -> None:
+    client["time"] = pauses = Pauses()
+    begun = BEGUN.replace(b"retry: 10", b"retry: " + b"9" * 5000)
+    troubles = Answer(200, EVENT_STREAM, begun, cut=True), Answer(503, {"Retry-After": "9" * 5000})
+    with TroubledServer(*troubles, OVER) as troubled:
+        assert [event for event, _data in client["follow"](troubled.url, {})] == ["token", "done"]
+    assert 15 <= pauses.slept[0] <= 30
+    assert pauses.slept[1] == 86_400
+
+
 def test_it_ends_where_nothing_comes_after_its_position(client: dict[str, Any]) -> None:
     with TroubledServer(Answer(204)) as troubled:
         assert list(client["follow"](troubled.url, {}, "a-9")) == []

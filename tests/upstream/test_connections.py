@@ -18,6 +18,7 @@ from chatapp.upstream.attempts import Attempts
 from chatapp.upstream.client import Upstream
 from chatapp.upstream.connections import http_client
 from tests.scripted_upstream import (
+    LAST_CHUNK,
     STREAM_HEAD,
     End,
     Script,
@@ -231,6 +232,13 @@ def test_what_is_compressed_unasked_is_bounded_more_tightly() -> None:
     script = respond(200, packed, [("Content-Encoding", "gzip")])
     with ScriptedUpstream(respond(200, listing), script) as server, upstream_at(server) as upstream:
         assert upstream.models() == ()
+        assert failure(upstream.models).error_code == "SERVER_ERROR"
+
+
+def test_a_list_that_is_called_a_stream_is_bounded_all_the_same() -> None:
+    listing = json.dumps({"data": [], "more": "x" * 2_000_000}).encode()
+    script = [STREAM_HEAD, chunk(listing), LAST_CHUNK]
+    with ScriptedUpstream(script) as server, upstream_at(server) as upstream:
         assert failure(upstream.models).error_code == "SERVER_ERROR"
 
 

@@ -16,7 +16,16 @@ OWN = "req_abcDEF123456"
 
 
 @pytest.mark.parametrize(
-    "path", ["/api/nowhere", "/api/", "/api/v1/chat/", "/generations/nowhere", "/api/%00"]
+    "path",
+    [
+        "/api/nowhere",
+        "/api",
+        "/api/",
+        "/api/v1/chat/",
+        "/generations",
+        "/generations/nowhere",
+        "/api/%00",
+    ],
 )
 def test_an_unknown_path_of_the_api_is_told_in_json(standing_app: Flask, path: str) -> None:
     assert_error(standing_app.test_client().get(path), 404, "NOT_FOUND")

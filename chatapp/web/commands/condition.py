@@ -18,7 +18,7 @@ from chatapp.errors import Unavailable, UpstreamFailure
 from chatapp.store.database import Database
 from chatapp.store.migration import is_current
 from chatapp.streaming.redis_entry import REDIS_FAILURES
-from chatapp.upstream.client import Upstream, address_of
+from chatapp.upstream.client import Upstream, address_of, shown_address
 
 _PACKAGES = ("flask", "gunicorn", "gevent", "openai", "sqlalchemy", "redis")
 _REDIS_S = 3
@@ -102,16 +102,16 @@ def tell_upstream(settings: Settings, report: Report) -> None:
     if settings.simulated:
         report.well("upstream: simulated, because neither OPENAI_API_KEY nor OPENAI_BASE_URL is set")
         return
-    upstream = Upstream(settings)
+    upstream, address = Upstream(settings), shown_address(address_of(settings, None))
     try:
         models = upstream.models()
     except UpstreamFailure as failure:
         report.wrong(
-            f"upstream: {address_of(settings, None)} lists no models ({failure.error_code})",
+            f"upstream: {address} lists no models ({failure.error_code})",
             remedies=["`flask --app wsgi doctor key` says why."],
         )
     else:
-        report.well(f"upstream: {address_of(settings, None)} lists {len(models)} models")
+        report.well(f"upstream: {address} lists {len(models)} models")
     finally:
         upstream.close()
 

@@ -11,6 +11,7 @@ from chatapp.doctor.command_line import WELL, WRONG, main
 from chatapp.doctor.one_file import write_file
 from chatapp.doctor.report import Report
 from chatapp.errors import ConfigurationError
+from chatapp.upstream.client import shown_address
 from chatapp.upstream.key_check import KeyCheck, Told
 from chatapp.upstream.simulator.fault import Fault
 from chatapp.upstream.simulator.server import SimulatorServer
@@ -72,7 +73,7 @@ def check_key(context: click.Context, scenario: str | None) -> None:
             check = KeyCheck(
                 settings, base_url=simulator.base_url, api_key=simulator.api_key, scenario=scenario or ""
             )
-        report.title("the simulated model" if simulator else check.address)
+        report.title("the simulated model" if simulator else shown_address(check.address))
         for told in check.run():
             _tell(told, report)
     except ConfigurationError as error:

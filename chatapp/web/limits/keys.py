@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from hashlib import blake2b
 from ipaddress import IPv6Address, IPv6Network, ip_address
 
@@ -11,13 +12,18 @@ from chatapp.accounts.account import kept_email
 
 _NETWORK = 64
 """Bits of an IPv6 address that a customer is given at least; the rest is theirs to choose."""
+_WITH_PORT = re.compile(r"\[(.+)\](?::[0-9]+)?|([0-9.]+):[0-9]+")
+"""As some proxies write who asked: `192.0.2.1:50412`, `[2001:db8::1]:50412`."""
 
 
 def address_key(address: str | None) -> str:
     """The address, an IPv6 one as its network. What is no address is one key for all: a socket that has none, or
     what a trusted proxy has made up."""
+    told = address or ""
+    if written := _WITH_PORT.fullmatch(told):
+        told = written[1] or written[2]
     try:
-        found = ip_address((address or "").partition("%")[0])
+        found = ip_address(told.partition("%")[0])
     except ValueError:
         return "unknown"
     if isinstance(found, IPv6Address):

@@ -8,11 +8,12 @@ from math import inf
 from typing import TypeVar
 
 import gevent
-from redis import BlockingConnectionPool, Redis
+from redis import BlockingConnectionPool, ConnectionPool, Redis, RedisError
 from redis.backoff import NoBackoff
 from redis.exceptions import TimeoutError as RedisTimeout
 from redis.retry import Retry
 
+from chatapp.errors import ConfigurationError
 from chatapp.streaming.redis_entry import REDIS_FAILURES
 from chatapp.streaming.subscriber import Clock
 from chatapp.telemetry.log import log, warn
@@ -39,6 +40,8 @@ class SharedRedis:
         away_s: float = AWAY_S,
         clock: Clock = time.monotonic,
     ) -> None:
+        """Raises ConfigurationError for a `url` that no connection can be made from."""
+        _demand_usable(url)
         self._patience_s = patience_s
         self._away_s = away_s
         self._clock = clock
@@ -90,3 +93,12 @@ class SharedRedis:
     def _is_back(self) -> None:
         log("Limits shared again", counted=self._alone)
         self.is_away, self._again_at, self._alone = False, -inf, 0
+
+
+def _demand_usable(url: str) -> None:
+    """The client says what is wrong with an address only when it connects, and then to whoever was asking. What it
+    says is not repeated: the address can hold a password."""
+    try:
+        ConnectionPool.from_url(url, protocol=2).make_connection()
+    except (ValueError, TypeError, RedisError):
+        raise ConfigurationError("REDIS_URL: is not an address that can be used") from None

@@ -75,6 +75,17 @@ def test_upstream_that_lists_its_models(make_app: MakeApp) -> None:
     assert f"✓ upstream: {upstream.base_url} lists 2 models" in done.output
 
 
+@pytest.mark.parametrize("command", [(), ("key",)])
+def test_what_stands_around_the_address_of_upstream_is_not_shown(
+    command: tuple[str, ...], make_app: MakeApp
+) -> None:
+    with ScriptedUpstream(*[refuse(401, "no such key")] * 4) as upstream:
+        address = upstream.base_url.replace("://", f"://me:{KEY}@")
+        done = run(make_app(OPENAI_BASE_URL=f"{address}?api_key={KEY}", OPENAI_API_KEY=KEY), *command)
+    assert done.exit_code == 1
+    assert upstream.base_url in done.output
+
+
 def test_upstream_that_refuses_the_key(make_app: MakeApp) -> None:
     with ScriptedUpstream(refuse(401, f"no such key: {KEY}")) as upstream:
         done = run(make_app(OPENAI_BASE_URL=upstream.base_url, OPENAI_API_KEY=KEY))

@@ -190,6 +190,11 @@ def test_redis_holds_no_e_mail(
         (None, "unknown"),
         ("unix:", "unknown"),
         ("1.2.3.4/x\r\nDEL *", "unknown"),
+        ("192.0.2.7:50412", "192.0.2.7"),
+        ("[2001:db8:1:2:3:4:5:6]:50412", "2001:db8:1:2::"),
+        ("[2001:db8:1:2::9]", "2001:db8:1:2::"),
+        ("[]:1", "unknown"),
+        ("192.0.2.7:", "unknown"),
     ],
 )
 def test_an_address_counts_as(address: str | None, key: str) -> None:
