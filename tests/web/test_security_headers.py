@@ -29,6 +29,13 @@ def test_streams_are_protected_too(api: FlaskClient) -> None:
     assert headers.getlist("Cache-Control") == ["no-cache, no-store, must-revalidate, no-transform"]
 
 
+def test_nothing_has_no_type(app: Flask, api: FlaskClient) -> None:
+    made = api.post("/api/v1/tokens", json={"name": "A script"}).get_json()
+    for answered in (api.delete(f"/api/v1/tokens/{made['jti']}"), api.options("/api/v1/chat")):
+        assert answered.data == b""
+        assert "Content-Type" not in answered.headers
+
+
 def test_over_tls_the_browser_is_told_to_stay_there(standing_app: Flask) -> None:
     answered = standing_app.test_client().get("/sign-in", base_url="https://chat.example.org")
     assert answered.headers["Strict-Transport-Security"].startswith("max-age=")

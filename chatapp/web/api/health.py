@@ -53,6 +53,8 @@ class Readiness(TypedDict):
     checks: Checks
 
 
+RETRY_S = 5
+"""Seconds after which it is worth another look."""
 _READY: Readiness = {
     "status": "ready",
     "checks": {"database": {"ok": True}, "upstream": {"ok": True, "simulated": False}},
@@ -95,7 +97,9 @@ def ready() -> Response:
     is_well = checks["database"]["ok"] and checks["upstream"]["ok"] and (redis is None or redis["ok"])
     is_ready = is_well and not services().answering.turns.draining
     body: Readiness = {"status": "ready" if is_ready else "not ready", "checks": checks}
-    return make_response(jsonify(body), 200 if is_ready else 503)
+    if is_ready:
+        return jsonify(body)
+    return make_response(jsonify(body), 503, {"Retry-After": str(RETRY_S)})
 
 
 def _database() -> Check:

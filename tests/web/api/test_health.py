@@ -58,6 +58,7 @@ def test_without_its_database_it_is_not_ready(app: Flask, person: Person, signed
     answered = client.get("/api/ready")
     body = answered.get_json()
     assert answered.status_code == 503
+    assert int(answered.headers["Retry-After"]) > 0
     assert (body["status"], body["checks"]["database"]["ok"]) == ("not ready", False)
     assert body["checks"]["upstream"]["ok"] is True
 
