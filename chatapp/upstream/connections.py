@@ -32,6 +32,7 @@ _KEPT_ALIVE = 200
 _KEEPALIVE_S = 30.0
 _CONNECT_S = 10.0
 _WRITE_S = 30.0
+_STREAMED = "/chat/completions"
 _ERROR_BYTES = 64 * 1024
 _ANSWER_BYTES = 1024 * 1024
 """Of an answer that is no stream, such as the list of models."""
@@ -84,9 +85,9 @@ def _transport(base_url: str, pool: Pool) -> StreamTransport:
 def _bound_body(response: httpx2.Response) -> None:
     """The client reads every body but a stream's to its end, also that of a redirect; this bounds it, and closes it
     whatever happens."""
-    kind = response.headers.get("content-type", "")
-    # Nothing that is asked for by GET is a stream, whatever upstream calls it.
-    if response.request.method != "GET" and response.is_success and kind.startswith("text/event-stream"):
+    kind, path = response.headers.get("content-type", ""), response.request.url.path
+    # Nothing else that is asked for is a stream, whatever upstream calls it.
+    if path.endswith(_STREAMED) and response.is_success and kind.startswith("text/event-stream"):
         return
     # What is compressed may grow a thousandfold.
     is_plain = response.is_success and "content-encoding" not in response.headers

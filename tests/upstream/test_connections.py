@@ -242,6 +242,14 @@ def test_a_list_that_is_called_a_stream_is_bounded_all_the_same() -> None:
         assert failure(upstream.models).error_code == "SERVER_ERROR"
 
 
+def test_no_other_answer_is_a_stream_whatever_it_is_called() -> None:
+    script = [STREAM_HEAD, *[chunk(b"x" * 65536)] * 32, LAST_CHUNK]
+    with ScriptedUpstream(script) as server:
+        client = http_client(Settings(), server.base_url, trust_env=False, pool_s=1)
+        with client:
+            assert len(client.post(f"{server.base_url}/embeddings", json={}).content) < 2_000_000
+
+
 # Retries.
 
 
