@@ -21,6 +21,7 @@ from chatapp.accounts.api_token_name import FROM_PASSWORD, checked_token_name
 from chatapp.accounts.claims import ISSUER, ApiTokenRefused, Claims
 from chatapp.accounts.issuer import Issuer
 from chatapp.accounts.last_uses import LastUses
+from chatapp.errors import Unauthorized
 from chatapp.store.account import ApiToken, User
 from chatapp.store.base import now
 from chatapp.store.database import Database
@@ -166,12 +167,16 @@ class ApiTokens:
 def _new_row(account: Account, name: str, lifetime: timedelta, by: Issuer | None) -> dict[str, Any]:
     moment = now()
     end = moment + lifetime
+    if by and by.expires_at:
+        end = min(end, by.expires_at)
+    if end <= moment:
+        raise Unauthorized  # what asks has just come to its end
     return {
         "jti": new_id(),
         "user_id": account.id,
         "name": name,
         "created_at": moment,
-        "expires_at": min(end, by.expires_at) if by and by.expires_at else end,
+        "expires_at": end,
         "made_by": by.jti if by else None,
     }
 

@@ -162,6 +162,15 @@ def test_a_token_that_was_minted_elsewhere_bounds_what_it_makes(tokens: ApiToken
     assert whose(tokens, made.token) == person
 
 
+def test_a_token_that_ends_this_second_makes_none_that_is_over(
+    database: Database, tokens: ApiTokens, person: Account
+) -> None:
+    """The end of one that was minted elsewhere may be a fraction; what it makes ends with a whole second."""
+    with pytest.raises(Unauthorized):
+        tokens.issue(person, "late", by=Issuer(expires_at=now()))
+    assert count_of(database) == 0
+
+
 @pytest.mark.parametrize("end", ["revoked", "over", "removed"])
 def test_a_token_that_ends_meanwhile_makes_nothing(
     database: Database, tokens: ApiTokens, person: Account, end: str
