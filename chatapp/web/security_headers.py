@@ -30,7 +30,7 @@ def _protect(response: Response) -> Response:
     headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
     if request.is_secure:
         headers.setdefault("Strict-Transport-Security", "max-age=31536000")
-    if response.status_code == 204 or request.method == "OPTIONS":
+    if (response.status_code, request.method) == (200, "OPTIONS") or response.status_code == 204:
         headers.pop("Content-Type", None)  # of nothing
     if request.endpoint != "static":
         headers.setdefault("Cache-Control", "no-store")
