@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import ceil
 from typing import Any, cast
 
@@ -34,22 +33,8 @@ _REGISTRATION = "30 per hour"
 """Accounts that are made from one address."""
 _PASSWORD = "10 per 15 minute"  # noqa: S105 - how often, and no secret
 """Changes of password that a user tries."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Scopes:
-    """Under which names things are counted."""
-
-    message: str = "message"
-    address: str = "sign-in-address"
-    account_here: str = "sign-in-here"
-    account: str = "sign-in"
-    known: str = "known-place"
-    registration: str = "registration"
-    password: str = "password"  # noqa: S105
-
-
-_SCOPE = _Scopes()
+_HERE, _KNOWN, _CHANGE = "sign-in-here", "known-place", "password"
+"""As what those are counted that are forgotten or looked up by name."""
 
 
 class Limits:
@@ -61,18 +46,17 @@ class Limits:
         self._clock = clock
         self.on = settings.rate_limits_on
         messages = f"{settings.messages_per_minute} per minute"
-        self._message = _limited(limiter, _message, (messages, _SCOPE.message, _user, None))
+        self._message = _limited(limiter, "message", (messages, "message", _user, None))
         self._sign_in = _limited(
             limiter,
-            _sign_in,
-            (_ADDRESS, _SCOPE.address, asking_address, None),
-            (_ACCOUNT_HERE, _SCOPE.account_here, _account_here, None),
-            (_ACCOUNT, _SCOPE.account, _account, self._is_known_place),
+            "sign_in",
+            (_ADDRESS, "sign-in-address", asking_address, None),
+            (_ACCOUNT_HERE, _HERE, _account_here, None),
+            (_ACCOUNT, "sign-in", _account, self._is_known_place),
         )
-        self._registration = _limited(
-            limiter, _registration, (_REGISTRATION, _SCOPE.registration, asking_address, None)
-        )
-        self._password = _limited(limiter, _password, (_PASSWORD, _SCOPE.password, _user, None))
+        registrations = (_REGISTRATION, "registration", asking_address, None)
+        self._registration = _limited(limiter, "registration", registrations)
+        self._password = _limited(limiter, "password", (_PASSWORD, _CHANGE, _user, None))
 
     def count_message(self) -> None:
         """One message of who is signed in."""
@@ -86,8 +70,8 @@ class Limits:
     def signed_in(self) -> None:
         """The attempt was a good one: what failed here before is forgotten, and this is a known place."""
         if self.on:
-            self._forget(_ACCOUNT_HERE, _account_here(), _SCOPE.account_here)
-            self._limiter.limiter.hit(_KNOWN_PLACE, _account_here(), _SCOPE.known)
+            self._forget(_ACCOUNT_HERE, _account_here(), _HERE)
+            self._limiter.limiter.hit(_KNOWN_PLACE, _account_here(), _KNOWN)
 
     def count_registration(self) -> None:
         """One account that somebody wants to make."""
@@ -100,7 +84,7 @@ class Limits:
     def password_changed(self) -> None:
         """It was a good one."""
         if self.on:
-            self._forget(_PASSWORD, _user(), _SCOPE.password)
+            self._forget(_PASSWORD, _user(), _CHANGE)
 
     def _count(self, counted: Callable[[], None], what: str) -> None:
         if not self.on:
@@ -131,34 +115,23 @@ class Limits:
         return max(1, ceil(moment - self._clock()))
 
     def _is_known_place(self) -> bool:
-        return not self._limiter.limiter.test(_KNOWN_PLACE, _account_here(), _SCOPE.known)
+        return not self._limiter.limiter.test(_KNOWN_PLACE, _account_here(), _KNOWN)
 
     def _forget(self, limit: str, *counted_as: str) -> None:
         self._limiter.limiter.clear(parse(limit), *counted_as)
 
 
-def _limited(limiter: Limiter, counted: Callable[[], None], *limits: Any) -> Callable[[], None]:
-    """`counted` with limits: how often, as what, by which key, and when not."""
+def _limited(limiter: Limiter, name: str, *limits: Any) -> Callable[[], None]:
+    """What counts when it is called: each of `limits` is how often, as what, by which key, and when not."""
+
+    def counted() -> None:
+        pass
+
+    counted.__name__ = name  # by which Flask-Limiter tells functions apart
     for often, scope, key, exempt_when in limits:
         decorate: Any = limiter.shared_limit(often, scope, key_func=key, exempt_when=exempt_when)
         counted = decorate(counted)
     return counted
-
-
-def _message() -> None:
-    """Something to count. Flask-Limiter knows functions by their names."""
-
-
-def _sign_in() -> None:
-    """The same."""
-
-
-def _registration() -> None:
-    """The same."""
-
-
-def _password() -> None:
-    """The same."""
 
 
 def _user() -> str:
