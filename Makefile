@@ -20,16 +20,16 @@ run: install ## serve chatapp, after building what it needs
 	@$(BIN)/flask --app wsgi welcome
 	@exec $(BIN)/gunicorn -c deploy/gunicorn.conf.py wsgi:app
 
-# Most tests wait more than they work, so three runs go on side by side. The browser's is one of its own in any case:
+# Most tests wait more than they work, so two runs go on side by side. The browser's is one of its own in any case:
 # Playwright's own event loop must stay out of a process that gevent has patched.
 SHARE := tests/bench tests/deploy tests/machines tests/turns
 PYTEST := $(BIN)/python -m pytest
-TOGETHER := --no-print-directory --keep-going --jobs=3 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
+TOGETHER := --no-print-directory --keep-going --jobs=2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
 test: install-test ## run the tests
 	@deploy/missing-tools
-	@echo "Three runs go on side by side, for some ten minutes; each one's output follows when it has ended."
-	@$(MAKE) $(TOGETHER) test-share test-others test-browser
+	@echo "Three runs, two at a time, for some twelve minutes; each one's output follows when it has ended."
+	@$(MAKE) $(TOGETHER) test-others test-share test-browser
 
 test-share:
 	@$(PYTEST) -p tests.gevent_patch $(SHARE)
