@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Protocol
+from weakref import WeakValueDictionary
 
+from gevent.lock import BoundedSemaphore
 from sqlalchemy import ColumnElement, Executable, bindparam, select, update
 
 from chatapp.errors import NotFound, Unavailable
@@ -29,6 +33,8 @@ from chatapp.upstream.client import Upstream
 from chatapp.upstream.prices import Prices
 from chatapp.upstream.request import UpstreamRequest
 
+_REPEAT_WAIT_S = 5.0
+"""Seconds for which a repeated message waits for the one before it."""
 _OWNED = select(Turn.id).where(Turn.id == bindparam("turn_id"), Turn.user_id == bindparam("user_id"))
 
 
@@ -81,6 +87,7 @@ class Turns:
         self._prices = prices
         self._elsewhere = elsewhere
         self._logs = logs
+        self._committing: WeakValueDictionary[tuple[str, str], BoundedSemaphore] = WeakValueDictionary()
         self.draining = False
 
     def begin(self, new: NewTurn) -> tuple[CommittedTurn, FollowedTurn]:
@@ -94,9 +101,32 @@ class Turns:
         )
         if self.draining:
             raise Unavailable("The server is restarting. Please try again in a moment.", code="DRAINING")
-        committed = self._start.commit(new)
-        if committed.is_repeated:
-            return committed, self._known(committed.id)
+        with self._one_after_the_other(new):
+            committed = self._start.commit(new)
+            if committed.is_repeated:
+                return committed, self._known(committed.id)
+            turn = self._made_known(new, committed)
+        self._logs.share(turn.log)
+        return committed, turn
+
+    @contextmanager
+    def _one_after_the_other(self, new: NewTurn) -> Iterator[None]:
+        """Who repeats a message in this very moment, when it is committed and its turn not known here yet, would
+        follow it as one of another process. Nobody waits for long: nothing wrong comes of that."""
+        if new.client_message_id is None:
+            yield
+            return
+        key = new.user_id, new.client_message_id
+        turn_of_one = self._committing.get(key) or BoundedSemaphore(1)
+        self._committing[key] = turn_of_one
+        is_ours = turn_of_one.acquire(timeout=_REPEAT_WAIT_S)
+        try:
+            yield
+        finally:
+            if is_ours:
+                turn_of_one.release()
+
+    def _made_known(self, new: NewTurn, committed: CommittedTurn) -> RunningTurn:
         turn = RunningTurn(
             committed.id,
             committed.session_id,
@@ -109,8 +139,7 @@ class Turns:
             bound=new.bound,
         )
         self._running.add(turn)
-        self._logs.share(turn.log)
-        return committed, turn
+        return turn
 
     def follow(self, user_id: str, turn_id: str) -> FollowedTurn:
         """A turn of this user, to be followed from any position. Raises NotFound."""
