@@ -21,8 +21,8 @@ from chatapp.store.migration import upgrade
 
 ROOT = Path(__file__).resolve().parent.parent
 EMAIL = "bench@example.org"
-VOICES = ("seeker", "explorer", "builder", "critic", "keeper")
-"""Who can be asked where `bench.five_voices` is served."""
+VOICES = ("seeker", "explorer", "maintainer", "analyzer", "developer")
+"""Who is asked where several answer."""
 SPARE_FILES = 200
 """What a process opens beside its streams, amply: libraries, the database, what it listens on."""
 _GUNICORN = (sys.executable, "-m", "gunicorn")

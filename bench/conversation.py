@@ -14,7 +14,7 @@ from chatapp.store.conversation import Conversation, Generation, Message, Turn
 from chatapp.store.database import Database
 from chatapp.store.identifier import new_id
 from chatapp.streaming.position import new_log_id
-from chatapp.turns.start import new_session_id
+from chatapp.turns.continued import new_session_id
 
 QUESTION = "What would you count next, and why that? " * 5
 ANSWER = "I would count the sheep, because they are there to be counted. " * 15
@@ -80,6 +80,8 @@ def _add_turn(rows: Rows, user_id: str, session_id: str, parent_id: str | None, 
                 "id": generation_id,
                 "turn_id": turn_id,
                 "voice": voice,
+                "voice_name": voice.title(),
+                "voice_colour": "#2f6f8f",
                 "model": "mock",
                 "status": "complete",
                 "finish_reason": "stop",

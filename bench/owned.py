@@ -12,8 +12,8 @@ from chatapp.store.account import User
 from chatapp.store.base import now
 from chatapp.store.conversation import Conversation, Message
 from chatapp.store.database import Database
+from chatapp.turns.continued import new_session_id
 from chatapp.turns.conversations import Place
-from chatapp.turns.start import new_session_id
 from chatapp.web.api.page import cursor_of
 
 _AT_ONCE = 10_000

@@ -21,6 +21,7 @@ from chatapp.streaming.subscriber import Clock
 from chatapp.telemetry.log import configure_logging
 from chatapp.turns.answering import Answering
 from chatapp.turns.conversations import Conversations
+from chatapp.turns.voices import Voices
 from chatapp.web.api import (
     account,
     api_token,
@@ -119,6 +120,7 @@ def _parts(settings: Settings, database: Database | None, redis: SharedRedis | N
         api_tokens=ApiTokens(database, settings.jwt_secret.get_secret_value()),
         stream_tokens=StreamTokens(database),
         conversations=Conversations(database),
+        voices=Voices(database),
         answering=Answering(settings, database),
         open_streams=SharedStreams(redis, most) if redis else StreamsHere(most),
     )

@@ -68,6 +68,7 @@ class Settings(BaseModel):
     silence_s: Seconds = Field(60, alias="CHATAPP_SILENCE_S")
     history_messages: int = Field(10, alias="CHATAPP_HISTORY_MESSAGES", ge=0, le=1000)
     abandon_s: Seconds = Field(300, alias="CHATAPP_ABANDON_S")
+    voices_per_turn: int = Field(8, alias="CHATAPP_VOICES_PER_TURN", ge=1, le=8)
 
     secret_key: SecretStr = Field(SecretStr(""), alias="SECRET_KEY")
     jwt_secret: SecretStr = Field(SecretStr(""), alias="JWT_SECRET")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from alembic import context
 
-from chatapp.store import account, conversation, stream_token
+from chatapp.store import account, conversation, stream_token, voice
 from chatapp.store.base import Base
 
-MODELS = (account, conversation, stream_token)
+MODELS = (account, conversation, stream_token, voice)
 
 
 def run() -> None:

@@ -1,6 +1,6 @@
 // The list of conversations.
 
-const TITLE_LENGTH = 80; // as the server cuts it (chatapp/turns/start.py)
+const TITLE_LENGTH = 80; // as the server cuts it (chatapp/turns/continued.py)
 
 /** Puts a new conversation on top of the list, as the current one, and returns the title it got. */
 export function addConversation(sessionId, message) {

@@ -48,7 +48,7 @@ def section(folder: Path, rounds: int, *, tiny: bool = False) -> Section:
 def measure(folder: Path, rounds: int, plan: Plan) -> list[Result]:
     loads = (plan.single, plan.together)
     with Stand(folder, loads) as stand:
-        chatapp = stand.chatapp("chatapp", application="bench.five_voices:app")
+        chatapp = stand.chatapp("chatapp")
         with chatapp.process() as process:
             warm_up(chatapp)
             return [
@@ -72,8 +72,7 @@ _HEADING = (
     "## What several voices of a turn cost\n\n"
     "The same number of generations, 50 tokens/s each: on a connection of their own, or several to a turn and its "
     "one connection. CPU is all that chatapp used, requests and saving included, divided by the tokens. A connection's "
-    "first token is that of the voice that speaks first. The product is "
-    "served with further voices that are like the one it has (`bench/five_voices.py`).\n"
+    "first token is that of the voice that speaks first.\n"
 )
 _HEAD = (
     "load",

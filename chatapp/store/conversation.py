@@ -16,7 +16,8 @@ _ASKED_TO_STOP = text("stop_asked_at IS NOT NULL")
 
 
 class Conversation(Base):
-    """A durable tree of messages that one user owns. `session_id` is its public name, and its key."""
+    """A durable tree of messages that one user owns. `session_id` is its public name, and its key. `voices` are the
+    keys of those that were asked last, `goes_on_from` is the reply to the newest question that was chosen, if any."""
 
     __tablename__ = "conversations"
     __table_args__ = (Index("ix_conversations_user_id_updated_at", "user_id", "updated_at", "session_id"),)
@@ -28,13 +29,14 @@ class Conversation(Base):
     archived: Mapped[bool] = mapped_column(default=False)
     model: Mapped[str | None] = mapped_column(String(128))
     voices: Mapped[list[str]]
+    goes_on_from: Mapped[str | None] = mapped_column(String(32))
     created_at: Mapped[Moment]
     updated_at: Mapped[Moment]
 
 
 class Turn(Base):
-    """One user message and all the replies it provokes. At most one turn of a conversation runs at a time,
-    and a client's own message id is used once per user, for good."""
+    """One user message and all the replies it provokes, or further replies to a message of an earlier turn. At most
+    one turn of a conversation runs at a time, and a client's own message id is used once per user, for good."""
 
     __tablename__ = "turns"
     __table_args__ = (
@@ -70,7 +72,8 @@ class Turn(Base):
 
 
 class Generation(Base):
-    """One upstream call for one voice in one turn, and how it ended."""
+    """One upstream call for one voice in one turn, and how it ended. It keeps the name and the colour that the voice
+    had. `is_merge` says that it read all replies to a question and made one of them."""
 
     __tablename__ = "generations"
     __table_args__ = (
@@ -85,6 +88,9 @@ class Generation(Base):
     id: Mapped[Id]
     turn_id: Mapped[str] = mapped_column(ForeignKey("turns.id", ondelete="CASCADE"), index=True)
     voice: Mapped[str] = mapped_column(String(32))
+    voice_name: Mapped[str] = mapped_column(String(40))
+    voice_colour: Mapped[str] = mapped_column(String(7))
+    is_merge: Mapped[bool] = mapped_column(default=False)
     model: Mapped[str] = mapped_column(String(128))
     status: Mapped[str] = mapped_column(String(16))
     finish_reason: Mapped[str | None] = mapped_column(String(32))
@@ -101,7 +107,10 @@ class Generation(Base):
 
 
 class Message(Base):
-    """One entry with an author. A reply's text grows while its generation runs; the rest never changes."""
+    """One entry with an author. A reply's text grows while its generation runs; the rest never changes.
+
+    The parent of a reply is its question. That of a question is the reply that it goes on from, or, where several
+    voices replied and none was chosen, the question before it."""
 
     __tablename__ = "messages"
     __table_args__ = (Index("ix_messages_session_id_id", "session_id", "id"),)

@@ -12,7 +12,7 @@ from sqlalchemy import Executable, bindparam, delete, select, tuple_, update
 from chatapp.errors import NotFound
 from chatapp.store.conversation import Conversation, Generation, Message, Turn
 from chatapp.store.database import Database
-from chatapp.turns.start import TurnRunning
+from chatapp.turns.continued import TurnRunning
 
 Row = Any
 """A row of named columns, as SQLAlchemy gives it."""
@@ -26,6 +26,7 @@ _LISTED = (
     Conversation.archived,
     Conversation.model,
     Conversation.voices,
+    Conversation.goes_on_from,
 )
 _MESSAGE = (
     Message.id,
@@ -37,6 +38,9 @@ _MESSAGE = (
     Message.citations,
     Message.created_at,
     Generation.voice,
+    Generation.voice_name,
+    Generation.voice_colour,
+    Generation.is_merge,
     Generation.status,
     Generation.finish_reason,
     Generation.error_code,
@@ -45,6 +49,7 @@ _MESSAGE = (
     Generation.tokens_in,
     Generation.tokens_out,
     Generation.cost_usd,
+    Generation.total_ms,
 )
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Any
 
 import msgspec
 
@@ -12,8 +14,18 @@ from chatapp.turns.voice import Voice
 
 
 @dataclass(frozen=True, slots=True)
+class Further:
+    """Marks a turn that brings further replies to a message which was sent before: to `question_id`, the newest of
+    its conversation. A merge reads all its replies and writes one of them; otherwise voices are asked again."""
+
+    question_id: str
+    is_merge: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class NewTurn:
-    """A message that somebody sends. `bound` ties the replies to the connections that ask for them."""
+    """A message that somebody sends, or without one, where `further` says so, further replies to an earlier message.
+    `bound` ties the replies to the connections that ask for them."""
 
     user_id: str
     message: str
@@ -24,23 +36,29 @@ class NewTurn:
     client_message_id: str | None = None
     scenario: str | None = None
     bound: bool = False
+    further: Further | None = None
 
     def digest(self) -> str:
         """What must be the same when a client repeats its message id. The conversation is not in it: a client
         that let the server make one up may repeat with or without its name."""
-        content = [self.message, self.model, [voice.key for voice in self.voices]]
+        content: list[object] = [self.message, self.model, [voice.key for voice in self.voices]]
+        if self.further is not None:
+            content += [self.further.question_id, self.further.is_merge]
         return sha256(msgspec.json.encode(content)).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class NewGeneration:
-    """One reply that is due: the rows that exist for it, and what is sent upstream."""
+    """One reply that is due: the rows that exist for it, and what is sent upstream. `citations` say what a merge
+    read."""
 
     id: str
     message_id: str
     voice: Voice
     model: str
     prompt: tuple[PromptMessage, ...]
+    citations: tuple[Mapping[str, Any], ...] = ()
+    is_merge: bool = False
 
 
 @dataclass(frozen=True, slots=True)

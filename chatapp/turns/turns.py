@@ -183,7 +183,7 @@ class Turns:
         self._logs.nudge(found.owner_id)
 
     def _generation(self, new: NewTurn, due: NewGeneration, alone: bool) -> RunningGeneration:
-        request = UpstreamRequest(due.model, due.prompt, new.request_id, new.scenario)
+        request = UpstreamRequest(due.model, due.prompt, new.request_id, new.scenario, due.voice.parameters)
         return RunningGeneration(due.id, due.message_id, due.voice.key, request, self._upstream, alone=alone)
 
     def _voice(self, query: Executable, **wanted: str) -> FollowedVoice:

@@ -77,7 +77,7 @@ class Upstream:
         """
         attempts = attempts or Attempts()
         while True:
-            sent = self._parameters.of(request.model)
+            sent = self._parameters.of(request.model, request.parameters)
             try:
                 with watching(attempts):
                     response = self._ask(request, sent)

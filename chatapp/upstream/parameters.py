@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import openai
@@ -10,6 +12,7 @@ import openai
 from chatapp.config import Settings
 from chatapp.upstream.verdict import reason_of
 
+_NONE: Mapping[str, float] = MappingProxyType({})
 _MODELS_REMEMBERED = 1000
 """Names come from outside while the list of models is unknown, so the memory of them is bounded."""
 
@@ -21,15 +24,20 @@ class Parameters:
         self._settings = settings
         self._refused: dict[str, frozenset[str]] = {}
 
-    def of(self, model: str) -> dict[str, Any]:
-        """The parameters for the next request to `model`."""
+    def of(self, model: str, own: Mapping[str, float] = _NONE) -> dict[str, Any]:
+        """The parameters for the next request to `model`; `own` are those of a voice, and come before the
+        settings', which bound the output all the same."""
         refused = self._refused.get(model, frozenset())
         wanted: dict[str, Any] = {"stream_options": {"include_usage": True}}
         # Older and many compatible servers know the bound by its former name alone.
         bound = "max_tokens" if "max_completion_tokens" in refused else "max_completion_tokens"
-        wanted[bound] = self._settings.max_output_tokens
-        if self._settings.temperature is not None:
-            wanted["temperature"] = self._settings.temperature
+        most = self._settings.max_output_tokens
+        wanted[bound] = int(min(own.get("max_output_tokens", most), most))
+        temperature = own.get("temperature", self._settings.temperature)
+        if temperature is not None:
+            wanted["temperature"] = temperature
+        if "top_p" in own:
+            wanted["top_p"] = own["top_p"]
         return {name: value for name, value in wanted.items() if name not in refused}
 
     def refuse(self, model: str, sent: dict[str, Any], error: openai.APIStatusError) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,3 +17,5 @@ class UpstreamRequest:
     """For our log lines only; upstream never sees it."""
     scenario: str | None = None
     """Sent as X-Test-Scenario; the caller sets it only where faults are allowed (CHATAPP_FAULTS=1)."""
+    parameters: Mapping[str, float] = field(default_factory=dict, hash=False)
+    """`temperature`, `top_p` and `max_output_tokens`, where they differ from the settings' own."""

@@ -17,6 +17,7 @@ from chatapp.config import Settings
 from chatapp.store.database import Database
 from chatapp.turns.answering import Answering
 from chatapp.turns.conversations import Conversations
+from chatapp.turns.voices import Voices
 from chatapp.web.streams.open_streams import OpenStreams
 from chatapp.web.turnstile import Turnstile
 
@@ -36,6 +37,7 @@ class Services:
     api_tokens: ApiTokens
     stream_tokens: StreamTokens
     conversations: Conversations
+    voices: Voices
     answering: Answering
     open_streams: OpenStreams
     turnstile: Turnstile = field(default_factory=Turnstile)

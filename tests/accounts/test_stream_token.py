@@ -26,7 +26,7 @@ from chatapp.store.database import Database
 from chatapp.store.identifier import new_id
 from chatapp.store.stream_token import StreamToken
 from chatapp.streaming.position import another_epoch, new_log_id
-from chatapp.turns.start import new_session_id
+from chatapp.turns.continued import new_session_id
 from tests.accounts.conftest import SECRET
 from tests.accounts.jwt_by_hand import claims_of, signed
 from tests.turns.house import until

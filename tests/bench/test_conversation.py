@@ -8,8 +8,9 @@ from bench.contender import EMAIL
 from bench.conversation import hold
 from chatapp.accounts.account import Accounts
 from chatapp.store.database import Database
+from chatapp.turns.built_in_voices import SEEKER
 from chatapp.turns.conversations import Conversations
-from chatapp.turns.prompt import branch
+from chatapp.turns.history import exchanges, seen_by
 
 
 @pytest.mark.parametrize("size", [2, 3, 5, 12])
@@ -25,6 +26,6 @@ def test_a_conversation_holds_as_many_messages_as_were_asked_for(sqlite_url: str
         assert len(said) == size
         assert {each.status for each in said if each.role == "assistant"} == {"complete"}
         with database.read() as connection:
-            path = branch(connection, said[-1].id, 100)
+            path = seen_by(SEEKER, exchanges(connection, said[-1].id, 100), 100)
         assert [each["role"] for each in path] == ["user", "assistant"] * (size // 2)
     database.close()

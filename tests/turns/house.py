@@ -18,11 +18,11 @@ from chatapp.streaming.position import Position
 from chatapp.streaming.subscriber import Subscriber
 from chatapp.streaming.voice_dialect import VoiceDialect
 from chatapp.turns.answering import Answering
+from chatapp.turns.built_in_voices import SEEKER
 from chatapp.turns.conversations import Conversations
 from chatapp.turns.new_turn import CommittedTurn, NewTurn
 from chatapp.turns.running_turn import RunningTurn
 from chatapp.turns.turns import FollowedTurn
-from chatapp.turns.voice import SEEKER
 from tests.streaming.wire import Client, read
 
 

@@ -16,8 +16,8 @@ from chatapp.errors import NotFound
 from chatapp.store.base import now
 from chatapp.store.conversation import Conversation
 from chatapp.store.database import Database
+from chatapp.turns.continued import new_session_id
 from chatapp.turns.conversations import Conversations, Place
-from chatapp.turns.start import new_session_id
 from tests.statements import Statement, statements
 
 NAME = new_session_id()

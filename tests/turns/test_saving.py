@@ -21,13 +21,14 @@ from chatapp.streaming.event import done
 from chatapp.streaming.event_log import EventLog
 from chatapp.streaming.shared_logs import PrivateLogs
 from chatapp.turns.answering import Answering
+from chatapp.turns.built_in_voices import SEEKER
+from chatapp.turns.continued import TurnRunning
 from chatapp.turns.record import GenerationEnd, TurnEnd, TurnRecord
 from chatapp.turns.recover import FORGOTTEN
 from chatapp.turns.running_turn import RunningTurn
 from chatapp.turns.saved_turn import SavedTurn
-from chatapp.turns.start import TurnRunning
 from chatapp.turns.turns_elsewhere import TurnsElsewhere
-from chatapp.turns.voice import SEEKER, Voice
+from chatapp.turns.voice import Voice
 from chatapp.upstream.prices import Prices
 from tests.postgresql_server import PostgresqlServer
 from tests.scripted_upstream import STREAM_HEAD, End, ScriptedUpstream, Step, answer, chunk, delta

@@ -16,8 +16,8 @@ from sqlalchemy import select
 
 from chatapp.store.conversation import Turn
 from chatapp.streaming.redis_entry import inbox_key, log_key
+from chatapp.turns.built_in_voices import SEEKER
 from chatapp.turns.running_turn import RunningTurn
-from chatapp.turns.voice import SEEKER
 from tests.scripted_upstream import (
     DONE,
     LAST_CHUNK,

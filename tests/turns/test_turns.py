@@ -12,8 +12,9 @@ import pytest
 from gevent.event import Event
 
 from chatapp.errors import NotFound, Unavailable
+from chatapp.turns.continued import TurnRunning
 from chatapp.turns.ending import STOPPED
-from chatapp.turns.start import MessageIdReused, TurnRunning
+from chatapp.turns.start import MessageIdReused
 from tests.scripted_upstream import (
     DONE,
     LAST_CHUNK,

@@ -28,7 +28,7 @@ from chatapp.store.database import Database
 from chatapp.store.identifier import new_id
 from chatapp.streaming.position import new_log_id
 from chatapp.telemetry.log import configure_logging
-from chatapp.turns.start import new_session_id
+from chatapp.turns.continued import new_session_id
 from chatapp.web.services import Services
 from tests.scripted_upstream import ScriptedUpstream, answer
 

@@ -20,7 +20,7 @@ from chatapp.store.base import Base, now
 from chatapp.store.conversation import Conversation, Generation, Message, Turn
 from chatapp.store.identifier import new_id
 from chatapp.streaming.position import new_log_id
-from chatapp.turns.start import new_session_id
+from chatapp.turns.continued import new_session_id
 from tests.web.conftest import Person, SignUp, api_token, form_token, parts_of
 from tests.web.policy import By, Who
 

@@ -8,7 +8,10 @@ from flask import Blueprint, Response, jsonify
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from chatapp.turns.voice import DEFAULT_VOICE, VOICES, Voice
+from chatapp.turns.built_in_voices import DEFAULT_VOICE
+from chatapp.turns.voice import Voice
+from chatapp.turns.voices import default_voice
+from chatapp.web.identity import current_account
 from chatapp.web.openapi.example import MODEL
 from chatapp.web.openapi.operation import Json, described
 from chatapp.web.services import services
@@ -50,14 +53,14 @@ class OfferedVoices(TypedDict):
     next_cursor: None
 
 
-def _told(voice: Voice) -> OfferedVoice:
+def _told(voice: Voice, *, default: bool) -> OfferedVoice:
     return {
         "key": voice.key,
         "name": voice.name,
         "colour": voice.colour,
         "description": voice.description,
         "model": voice.model,
-        "default": voice is DEFAULT_VOICE,
+        "default": default,
     }
 
 
@@ -66,7 +69,7 @@ _MODELS: OfferedModels = {
     "next_cursor": None,
     "simulated": False,
 }
-_VOICES: OfferedVoices = {"items": [_told(DEFAULT_VOICE)], "next_cursor": None}
+_VOICES: OfferedVoices = {"items": [_told(DEFAULT_VOICE, default=True)], "next_cursor": None}
 
 
 @blueprint.get("/models")
@@ -87,5 +90,8 @@ def models() -> Response:
 @described({200: Json(OfferedVoices, _VOICES)})
 def voices() -> Response:
     """The voices that can be asked."""
-    told: OfferedVoices = {"items": [_told(voice) for voice in VOICES.values()], "next_cursor": None}
+    offered = services().voices.offered(current_account().id)
+    default = default_voice(offered)
+    items = [_told(voice, default=voice is default) for voice in offered.values()]
+    told: OfferedVoices = {"items": items, "next_cursor": None}
     return jsonify(told)

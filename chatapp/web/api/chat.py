@@ -10,8 +10,9 @@ from typing_extensions import TypedDict
 
 from chatapp.errors import NotFound
 from chatapp.streaming.dialect import EVENTS, EVENTS_WITH_SENTENCES, PLAIN, Dialect
+from chatapp.turns.continued import TurnRunning
 from chatapp.turns.new_turn import CommittedTurn, NewTurn
-from chatapp.turns.start import MessageIdReused, TurnRunning
+from chatapp.turns.start import MessageIdReused
 from chatapp.turns.turns import FollowedTurn
 from chatapp.web.access import streams
 from chatapp.web.api.message_body import ChatBody, PlainBody

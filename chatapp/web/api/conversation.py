@@ -9,8 +9,8 @@ from flask import jsonify as answer
 from pydantic import AfterValidator, Field, StringConstraints
 
 from chatapp.store.conversation import TITLE_LENGTH
+from chatapp.turns.continued import TurnRunning
 from chatapp.turns.conversations import Place
-from chatapp.turns.start import TurnRunning
 from chatapp.web.api.page import (
     ID_CURSOR,
     LIMIT_PARAMETER,

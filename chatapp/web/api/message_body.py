@@ -11,9 +11,11 @@ from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
 from chatapp.config import MODEL_NAME
 from chatapp.errors import FieldError, ValidationFailed
 from chatapp.telemetry.log import log
+from chatapp.turns.built_in_voices import BUILT_IN
+from chatapp.turns.continued import SESSION_ID_PATTERN
 from chatapp.turns.new_turn import NewTurn
-from chatapp.turns.start import SESSION_ID_PATTERN
-from chatapp.turns.voice import DEFAULT_VOICE, VOICES
+from chatapp.turns.voice import VOICE_KEY_PATTERN, Voice
+from chatapp.turns.voices import default_voice
 from chatapp.upstream.simulator.fault import Fault
 from chatapp.web.body import Body, Text, trimmed_schema
 from chatapp.web.identity import current_account
@@ -38,9 +40,6 @@ def _message(value: str) -> str:
 def _voices(value: list[str]) -> list[str]:
     if len(set(value)) != len(value):
         raise ValueError("Each voice can be asked once.")
-    for key in value:
-        if key not in VOICES:
-            raise ValueError("One of these voices is not known.")
     return value
 
 
@@ -59,7 +58,13 @@ Model = Annotated[
     WithJsonSchema({"type": "string", "pattern": f"^{MODEL_NAME.pattern}$"}),
 ]
 VoiceKeys = Annotated[
-    list[Annotated[str, WithJsonSchema({"type": "string", "enum": sorted(VOICES)})]],
+    list[
+        Annotated[
+            str,
+            StringConstraints(pattern=VOICE_KEY_PATTERN),
+            WithJsonSchema({"type": "string", "enum": sorted(BUILT_IN)}),
+        ]
+    ],
     Field(min_length=1, max_length=8, json_schema_extra={"uniqueItems": True}),
     AfterValidator(_voices),
 ]
@@ -88,12 +93,11 @@ class ChatBody(Body):
 
     def new_turn(self, *, bound: bool) -> NewTurn:
         """What is to be committed, in the name of who is signed in."""
-        keys = self.voices or [DEFAULT_VOICE.key]
         return NewTurn(
             user_id=current_account().id,
             message=self.message,
             request_id=request_id(),
-            voices=tuple(VOICES[key] for key in keys),
+            voices=asked_voices(self.voices),
             session_id=self.session_id,
             model=self.model,
             client_message_id=idempotency_key(self.client_message_id),
@@ -114,13 +118,28 @@ class PlainBody(Body):
             user_id=current_account().id,
             message=self.message,
             request_id=request_id(),
-            voices=(DEFAULT_VOICE,),
+            voices=asked_voices(None),
             session_id=self.conversation_id,
             model=self.model,
             client_message_id=idempotency_key(None),
             scenario=scenario(),
             bound=True,
         )
+
+
+def asked_voices(keys: list[str] | None) -> tuple[Voice, ...]:
+    """The voices of these keys, or where none are named, the one that answers then. Raises ValidationFailed."""
+    offered, most = services().voices.offered(current_account().id), services().settings.voices_per_turn
+    if keys is None:
+        default = default_voice(offered)
+        if default is None:
+            raise ValidationFailed([FieldError("voices", "There is no voice that could answer.")])
+        return (default,)
+    if len(keys) > most:
+        raise ValidationFailed([FieldError("voices", f"At most {most} voices answer one message.")])
+    if not all(key in offered for key in keys):
+        raise ValidationFailed([FieldError("voices", "One of these voices is not known.")])
+    return tuple(offered[key] for key in keys)
 
 
 def idempotency_key(in_body: str | None) -> str | None:

@@ -12,8 +12,8 @@ from flask.json import dumps
 
 from chatapp.errors import FieldError, ValidationFailed
 from chatapp.store.identifier import ID_PATTERN
+from chatapp.turns.continued import SESSION_ID_PATTERN
 from chatapp.turns.conversations import Place
-from chatapp.turns.start import SESSION_ID_PATTERN
 from chatapp.web.openapi.parameter import Parameter
 from chatapp.web.pieces import Pieces
 from chatapp.web.services import services

@@ -37,7 +37,10 @@ class Conversation(TypedDict):
     model: Annotated[
         str | None, Field(description="What the first message named; `null` where it named none.")
     ]
-    voices: list[str]
+    voices: Annotated[list[str], Field(description="Who was asked last.")]
+    goes_on_from: Annotated[
+        str | None, Field(description="The reply to its newest message that was chosen to go on from.")
+    ]
 
 
 class ConversationPage(TypedDict):
@@ -56,6 +59,9 @@ class Message(TypedDict):
     generation_id: str | None
     role: Literal["user", "assistant"]
     voice: str | None
+    voice_name: Annotated[str | None, Field(description="As it was when it answered; so is the colour.")]
+    voice_colour: str | None
+    is_merge: Annotated[bool, Field(description="Whether it was made of all replies to its message.")]
     content: Annotated[str, Field(description="While it is being written, what was saved so far.")]
     status: GenerationStatus
     finish_reason: FinishReason | None
@@ -64,7 +70,7 @@ class Message(TypedDict):
     tokens_in: int | None
     tokens_out: int | None
     cost_usd: float | None
-    citations: Annotated[list[Any], Field(description="Empty in this version.")]
+    citations: Annotated[list[Any], Field(description="What a merged answer was made of.")]
     created_at: Moment
 
 
@@ -86,6 +92,7 @@ def told_conversation(row: Any) -> Conversation:
         "archived": row.archived,
         "model": row.model,
         "voices": row.voices,
+        "goes_on_from": row.goes_on_from,
     }
 
 
@@ -98,6 +105,9 @@ def told_message(row: Any) -> Message:
         "generation_id": row.generation_id,
         "role": row.role,
         "voice": row.voice,
+        "voice_name": row.voice_name,
+        "voice_colour": row.voice_colour,
+        "is_merge": bool(row.is_merge),
         "content": row.content,
         "status": row.status or "complete",
         "finish_reason": row.finish_reason,
@@ -125,6 +135,7 @@ CONVERSATION: Conversation = {
     "archived": False,
     "model": None,
     "voices": ["seeker"],
+    "goes_on_from": None,
 }
 QUESTION: Message = {
     "id": QUESTION_ID,
@@ -133,6 +144,9 @@ QUESTION: Message = {
     "generation_id": None,
     "role": "user",
     "voice": None,
+    "voice_name": None,
+    "voice_colour": None,
+    "is_merge": False,
     "content": "Why is the sky blue?",
     "status": "complete",
     "finish_reason": None,
@@ -151,6 +165,8 @@ REPLY: Message = {
     "generation_id": GENERATION_ID,
     "role": "assistant",
     "voice": "seeker",
+    "voice_name": "Seeker",
+    "voice_colour": "#2f6f8f",
     "content": "Air scatters blue light more than red.",
     "finish_reason": "stop",
     "model": MODEL,

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from chatapp.store.identifier import ID_PATTERN
-from chatapp.turns.start import SESSION_ID_PATTERN
-from chatapp.turns.voice import DEFAULT_VOICE, VOICES
+from chatapp.turns.built_in_voices import BUILT_IN, DEFAULT_VOICE
+from chatapp.turns.continued import SESSION_ID_PATTERN
 from chatapp.upstream.simulator.fault import Fault
 from chatapp.web.openapi.example import GENERATION_ID, JTI, SESSION_ID, TURN_ID
 
@@ -82,7 +82,7 @@ _PLACES: dict[str, tuple[Mapping[str, Any], str, str]] = {
     "turn_id": (ID, "The turn's id.", TURN_ID),
     "generation_id": (ID, "The generation's id.", GENERATION_ID),
     "jti": (ID, "The API token's id.", JTI),
-    "voice": ({"enum": sorted(VOICES)}, "The voice's key.", DEFAULT_VOICE.key),
+    "voice": ({"enum": sorted(BUILT_IN)}, "The voice's key.", DEFAULT_VOICE.key),
 }
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from flask import redirect, render_template, url_for
 
-from chatapp.turns.voice import VOICES
 from chatapp.web.body_size import NOTHING, takes
 from chatapp.web.identity import current_account
 from chatapp.web.pages.blueprint import blueprint
@@ -57,7 +56,8 @@ def ask_again(turn_id: str) -> Answer:
 
 def _known(replies: Sequence[Any]) -> list[str] | None:
     """The voices that answered, as far as there still are such."""
-    return [reply.voice for reply in replies if reply.voice in VOICES] or None
+    offered = services().voices.offered(current_account().id)
+    return [reply.voice for reply in replies if reply.voice in offered] or None
 
 
 def _offered(replies: Sequence[Any]) -> str | None:

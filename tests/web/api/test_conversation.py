@@ -23,7 +23,8 @@ from tests.web.rounds import rounds
 
 LIST = "/api/v1/conversations"
 MESSAGE_KEYS = {
-    "id", "parent_id", "turn_id", "generation_id", "role", "voice", "content", "status", "finish_reason",
+    "id", "parent_id", "turn_id", "generation_id", "role", "voice", "voice_name", "voice_colour", "is_merge",
+    "content", "status", "finish_reason",
     "error_code", "model", "tokens_in", "tokens_out", "cost_usd", "citations", "created_at",
 }  # fmt: skip
 
@@ -69,6 +70,7 @@ def test_a_conversation_has_the_shape_of_the_contract(api: FlaskClient) -> None:
         "archived": False,
         "model": "gpt-4o-mini",
         "voices": ["seeker"],
+        "goes_on_from": None,
     }
     assert api.get(LIST).get_json()["items"][0]["session_id"] == name
 

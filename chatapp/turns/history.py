@@ -1,0 +1,144 @@
+"""History: what was said before a question, and what a voice sees of it.
+
+A conversation is a chain of questions, each with the replies of the voices that were asked. `exchanges` reads the last
+of them once for all voices of a turn; `seen_by` makes of them what one voice is sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Select, bindparam, literal, select
+from sqlalchemy.orm import aliased
+
+from chatapp.store.conversation import Generation, Message
+from chatapp.turns.prompt import PromptMessage
+from chatapp.turns.voice import History, Voice
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What one voice replied: of several tries the last that has text, else the last."""
+
+    id: str
+    generation_id: str
+    voice: str
+    name: str
+    content: str
+    is_merge: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A question and its replies, in the order in which they were asked for; merged ones are the last. `chosen` is
+    the one from which the conversation went on."""
+
+    question: str
+    replies: tuple[Reply, ...]
+    chosen: Reply | None
+
+    def by(self, voice: str) -> Reply | None:
+        """What that voice replied on its own."""
+        return next((each for each in self.replies if each.voice == voice and not each.is_merge), None)
+
+    def branch(self, voice: str) -> Reply | None:
+        """The chosen reply; where none was, that voice's own, or the first that has text."""
+        candidates = (self.chosen, self.by(voice), *self.replies)
+        return next((each for each in candidates if each is not None and each.content), None)
+
+
+def _walk() -> Select[Any]:
+    """The questions and the replies on the way back from a message, and all replies to these questions."""
+    walk = (
+        select(Message.id, Message.parent_id, Message.role, literal(1).label("depth"))
+        .where(Message.id == bindparam("last"))
+        .cte("branch", recursive=True)
+    )
+    parent = aliased(Message)
+    step = select(parent.id, parent.parent_id, parent.role, walk.c.depth + 1)
+    walk = walk.union_all(
+        step.join(walk, parent.id == walk.c.parent_id).where(walk.c.depth < bindparam("limit"))
+    )
+    columns = (
+        walk.c.id.label("at"),
+        walk.c.depth,
+        Message.id,
+        Message.role,
+        Message.content,
+        Message.generation_id,
+    )
+    of_reply = (Generation.voice, Generation.voice_name, Generation.is_merge)
+    on_the_way = (
+        select(*columns, *of_reply)
+        .join(walk, walk.c.id == Message.id)
+        .outerjoin(Generation, Generation.id == Message.generation_id)
+    )
+    replies = (
+        select(*columns, *of_reply)
+        .join(walk, (walk.c.id == Message.parent_id) & (walk.c.role == "user"))
+        .join(Generation, Generation.id == Message.generation_id)
+    )
+    return on_the_way.union_all(replies)  # type: ignore[return-value]
+
+
+_SAID = _walk()
+
+
+def exchanges(connection: Connection, last_id: str | None, limit: int) -> list[Exchange]:
+    """What was said up to the message `last_id`, oldest first: enough of it for `limit` messages. Costs the same
+    however long the conversation is."""
+    if last_id is None or limit == 0:
+        return []
+    rows = connection.execute(_SAID, {"last": last_id, "limit": limit + 1}).all()
+    questions = sorted((row for row in rows if row.role == "user"), key=lambda row: -row.depth)
+    on_the_way = {row.id for row in rows if row.at == row.id and row.role == "assistant"}
+    return [
+        _exchange(question.content, [row for row in rows if row.at == question.id != row.id], on_the_way)
+        for question in questions
+    ]
+
+
+def _exchange(question: str, rows: Sequence[Any], on_the_way: set[str]) -> Exchange:
+    chosen = next((_reply(row) for row in rows if row.id in on_the_way), None)
+    return Exchange(question, standing(rows), chosen)
+
+
+def standing(rows: Sequence[Any]) -> tuple[Reply, ...]:
+    """The replies to one question that count: of each voice one, and of merges the last."""
+    counting: dict[tuple[str, bool], Reply] = {}
+    for row in sorted(rows, key=lambda row: (row.is_merge, row.id)):
+        key = ("" if row.is_merge else row.voice, row.is_merge)
+        reply = _reply(row)
+        if reply.content or key not in counting or not counting[key].content:
+            counting[key] = reply
+    return tuple(counting.values())
+
+
+def _reply(row: Any) -> Reply:
+    return Reply(row.id, row.generation_id, row.voice, row.voice_name, row.content, row.is_merge)
+
+
+def seen_by(voice: Voice, said: Sequence[Exchange], limit: int) -> list[PromptMessage]:
+    """The last `limit` messages of what this voice sees, oldest first. What another voice said beside the branch is
+    told as a user's message that names it: to the model only its own words, and the branch, are its own."""
+    messages: list[PromptMessage] = []
+    for exchange in said:
+        messages.append({"role": "user", "content": exchange.question})
+        messages += _replies_seen(voice, exchange)
+    return messages[-limit:] if limit else []
+
+
+def _replies_seen(voice: Voice, exchange: Exchange) -> list[PromptMessage]:
+    if voice.history is History.ALL:
+        return [_told(voice, each) for each in exchange.replies if each.content]
+    reply = exchange.by(voice.key) if voice.history is History.OWN else exchange.branch(voice.key)
+    return [{"role": "assistant", "content": reply.content}] if reply and reply.content else []
+
+
+def _told(voice: Voice, reply: Reply) -> PromptMessage:
+    if reply.voice == voice.key and not reply.is_merge:
+        return {"role": "assistant", "content": reply.content}
+    told = "merged all answers" if reply.is_merge else "answered"
+    return {"role": "user", "content": f"{reply.name} {told}:\n\n{reply.content}"}

@@ -1,0 +1,66 @@
+"""The newest question of a conversation, its replies, and where the next one goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, select
+from sqlalchemy.orm import aliased
+
+from chatapp.store.conversation import Generation, Message
+from chatapp.turns.history import Reply, standing
+
+_newest = aliased(Message)
+# The newest message is a reply: a turn commits its question before its replies, and identifiers sort by time.
+_OF_NEWEST = (
+    select(_newest.parent_id)
+    .where(_newest.session_id == bindparam("session_id"))
+    .order_by(_newest.id.desc())
+    .limit(1)
+    .scalar_subquery()
+)
+_REPLIES = (
+    select(
+        Message.id,
+        Message.parent_id,
+        Message.content,
+        Message.generation_id,
+        Generation.voice,
+        Generation.voice_name,
+        Generation.is_merge,
+    )
+    .join(Generation, Generation.id == Message.generation_id)
+    .where(Message.parent_id == _OF_NEWEST)
+    .order_by(Message.id)
+)
+_QUESTION = select(Message.parent_id, Message.content).where(Message.id == bindparam("id"))
+
+
+@dataclass(frozen=True, slots=True)
+class NewestQuestion:
+    """Its id, and the replies that count."""
+
+    id: str
+    replies: tuple[Reply, ...]
+
+    def read(self, connection: Connection) -> tuple[str | None, str]:
+        """The message that it follows, and its text."""
+        row = connection.execute(_QUESTION, {"id": self.id}).one()
+        return row.parent_id, row.content
+
+    def goes_on_from(self, chosen_id: str | None) -> str:
+        """What the next question follows: the chosen reply, if it has text; else the only one, or where there are
+        several, the question itself."""
+        if any(reply.id == chosen_id and reply.content for reply in self.replies):
+            assert chosen_id is not None
+            return chosen_id
+        single = [reply for reply in self.replies if not reply.is_merge]
+        return single[0].id if len(single) == 1 else self.id
+
+
+def newest_question(connection: Connection, session_id: str) -> NewestQuestion | None:
+    """The newest question of the conversation; None where nothing was said yet."""
+    rows: Sequence[Any] = connection.execute(_REPLIES, {"session_id": session_id}).all()
+    return NewestQuestion(rows[0].parent_id, standing(rows)) if rows else None
