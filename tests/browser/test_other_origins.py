@@ -151,6 +151,29 @@ def test_the_same_site_s_front_end_uses_the_cookie(person: Reader, foreign: Page
     assert without == {"text": "", "events": ["closed"]}
 
 
+def test_the_same_site_s_front_end_follows_each_voice_alone(person: Reader, foreign: PageServer) -> None:
+    """All of them at once, while they answer; each stream ends with its own voice."""
+    front = Front(person, foreign.same_site)
+    token = json_of(front, "/api/auth/user", credentials="include")["csrf_token"]
+    asked = posting(
+        '{"message": "simulate 40 tokens", "voices": ["seeker", "explorer"]}', **{"X-CSRFToken": token}
+    )
+    turn = json_of(front, "/api/v1/turns", credentials="include", **asked)
+    address = f"{person.server.url}/api/sessions/{turn['session_id']}/stream/"
+    told = front.page.evaluate(
+        f"(addresses) => Promise.all(addresses.map((each) => ({FOLLOW})(each, true)))",
+        [address + voice for voice in ("seeker", "explorer")],
+    )
+    assert [each["events"] for each in told] == [["done", "closed"]] * 2
+    items = person.context.request.get(
+        f"{person.server.url}/api/v1/conversations/{turn['session_id']}/messages"
+    ).json()["items"]
+    replies = {each["voice"]: each["content"] for each in items if each["role"] == "assistant"}
+    assert {"seeker": told[0]["text"], "explorer": told[1]["text"]} == replies
+    missing = front.call(f"/api/sessions/{turn['session_id']}/stream/maintainer", credentials="include")
+    assert missing["status"] == 404
+
+
 def test_another_site_s_front_end_has_no_cookie_and_uses_tokens(
     person: Reader, foreign: PageServer, open_server: RunningServer
 ) -> None:
