@@ -171,6 +171,7 @@ MESSAGE = {"message": "Hi"}
 
 POLICY: dict[str, Route] = {
     "GET /static/<path:filename>": Open(),
+    "GET /colours/<name>.css": Open(),
     # Accounts
     "GET /sign-in": Open(signed_in=303),
     "POST /sign-in": OpenForm(401, form={}),

@@ -44,6 +44,7 @@ class Things:
     canary: str
     voice: str = "seeker"
     filename: str = "style.css"
+    name: str = "2f6f8f-8a5a00"
 
     def fill(self, pattern: str) -> str:
         """`pattern` with the names in it, as a rule or a row of the policy writes them, put in."""

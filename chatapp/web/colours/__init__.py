@@ -1,0 +1,1 @@
+"""The colours of voices, as pages show them."""
