@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Executable, bindparam, delete, select, tuple_, update
+from sqlalchemy import Connection, Executable, bindparam, delete, select, tuple_, update
 
-from chatapp.errors import NotFound
+from chatapp.errors import FieldError, NotFound, ValidationFailed
 from chatapp.store.conversation import Conversation, Generation, Message, Turn
 from chatapp.store.database import Database
 from chatapp.turns.continued import TurnRunning
+from chatapp.turns.newest_question import newest_question
+from chatapp.turns.tries import OF_GENERATION, OF_TURN, Tries, tries
 
 Row = Any
 """A row of named columns, as SQLAlchemy gives it."""
@@ -66,6 +68,8 @@ _OLDER = _NEWEST.where(
     < tuple_(bindparam("moment", type_=Conversation.updated_at.type), bindparam("name"))
 )
 _ONE = select(*_LISTED).where(_MINE)
+_LOCKED = select(Conversation.session_id).where(_MINE).with_for_update()
+_CHOSEN = "goes_on_from"
 _SAID = (
     select(*_MESSAGE)
     .outerjoin(Generation, Generation.id == Message.generation_id)
@@ -120,10 +124,16 @@ class Conversations:
         return row
 
     def change(self, user_id: str, session_id: str, values: Mapping[str, Any]) -> Row:
-        """Changes its title, or whether it is pinned or archived. Raises NotFound."""
-        mine = (Conversation.session_id == session_id) & (Conversation.user_id == user_id)
+        """Changes its title, whether it is pinned or archived, or the reply that it goes on from. Raises NotFound,
+        and ValidationFailed for a reply that it cannot go on from."""
         if values:
             with self._database.write() as connection:
+                named = {"session_id": session_id, "user_id": user_id}
+                if connection.execute(_LOCKED, named).one_or_none() is None:
+                    raise NotFound
+                if values.get(_CHOSEN) is not None:
+                    _check_choice(connection, session_id, values[_CHOSEN])
+                mine = Conversation.session_id == session_id
                 connection.execute(update(Conversation).where(mine).values(dict(values)))
         return self.get(user_id, session_id)
 
@@ -183,6 +193,16 @@ class Conversations:
             raise NotFound
         return session_id
 
+    def tries_of_turn(self, user_id: str, turn_id: str) -> Tries:
+        """All replies to the question that a turn answers. Raises NotFound."""
+        with self._database.read() as connection:
+            return tries(connection, OF_TURN, user_id, turn_id)
+
+    def tries_of_generation(self, user_id: str, generation_id: str) -> Tries:
+        """The same for one generation. Raises NotFound."""
+        with self._database.read() as connection:
+            return tries(connection, OF_GENERATION, user_id, generation_id)
+
     def generation(self, user_id: str, generation_id: str) -> Row:
         """One generation, with the conversation it belongs to. Raises NotFound."""
         query = (
@@ -195,3 +215,10 @@ class Conversations:
         if row is None:
             raise NotFound
         return row
+
+
+def _check_choice(connection: Connection, session_id: str, message_id: str) -> None:
+    newest = newest_question(connection, session_id)
+    if newest is None or not newest.can_go_on_from(message_id):
+        sentence = "Only a reply with text to the newest message can be gone on from, of a voice's replies the newest."
+        raise ValidationFailed([FieldError(_CHOSEN, sentence)])

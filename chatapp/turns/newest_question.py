@@ -50,6 +50,10 @@ class NewestQuestion:
         row = connection.execute(_QUESTION, {"id": self.id}).one()
         return row.parent_id, row.content
 
+    def can_go_on_from(self, message_id: str) -> bool:
+        """Whether it is a reply that counts, and has text."""
+        return any(reply.id == message_id and reply.content for reply in self.replies)
+
     def goes_on_from(self, chosen_id: str | None) -> str:
         """What the next question follows: the chosen reply, if it has text; else the only one, or where there are
         several, the question itself."""

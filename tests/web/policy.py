@@ -191,6 +191,10 @@ POLICY: dict[str, Route] = {
     "GET /c/<session_id>/turns/<turn_id>": OwnedPage(),
     "POST /turns/<turn_id>/stop": OwnedForm(303, form={}),
     "POST /turns/<turn_id>/again": OwnedForm(303, form={}),
+    "POST /turns/<turn_id>/merge": OwnedForm(409, form={}),
+    "POST /replies/<generation_id>/stop": OwnedForm(303, form={}),
+    "POST /replies/<generation_id>/again": OwnedForm(303, form={}),
+    "POST /replies/<generation_id>/choose": OwnedForm(303, form={}),
     # Who, and whether it works
     "GET /api/health": Open(),
     "GET /api/ready": Open(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -95,16 +95,24 @@ def _post(session_id: str | None) -> Answer:
 def started(session_id: str | None, asked: Mapping[str, Any], *, draft: str) -> Answer:
     """Starts the turn that is asked for, by the names of the API's fields, and leads to its conversation, so that a
     reload posts nothing. Where it is refused, the page says why and has `draft` in the composer."""
-    try:
-        new = validated(lambda: ChatBody.model_validate({**asked, "sessionId": session_id})).new_turn(
-            bound=False
-        )
+
+    def led() -> Answer:
+        asked_for = validated(lambda: ChatBody.model_validate({**asked, "sessionId": session_id}))
+        new = asked_for.new_turn(bound=False)
         limits().count_message()
         committed, turn = services().answering.turns.begin(new)
+        turn.start()
+        return redirect(url_for("pages.conversation", session_id=committed.session_id), 303)
+
+    return or_refused(session_id, led, draft=draft)
+
+
+def or_refused(session_id: str | None, act: Callable[[], Answer], *, draft: str = "") -> Answer:
+    """What `act` answers; where it is refused, the page, which says why and has `draft` in the composer."""
+    try:
+        return act()
     except (ValidationFailed, Conflict, TooManyRequests, Unavailable) as error:
         return _refused(session_id, draft, error)
-    turn.start()
-    return redirect(url_for("pages.conversation", session_id=committed.session_id), 303)
 
 
 def _refused(session_id: str | None, draft: str, error: ChatappError) -> Answer:

@@ -1,16 +1,15 @@
-"""One turn: its messages as a fragment, and the forms that stop it and ask it again."""
+"""One turn: its messages as a fragment, and the forms that stop it, ask its voices again, and merge their replies."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
-from flask import redirect, render_template, url_for
+from flask import redirect, render_template, request, url_for
 
 from chatapp.web.body_size import NOTHING, takes
+from chatapp.web.further_turn import all_asked_again, merged
 from chatapp.web.identity import current_account
 from chatapp.web.pages.blueprint import blueprint
-from chatapp.web.pages.conversation import Answer, started
+from chatapp.web.pages.conversation import Answer, or_refused
+from chatapp.web.pages.reply import to_turn
 from chatapp.web.pages.shown import shown_messages
 from chatapp.web.pieces import Pieces
 from chatapp.web.services import services
@@ -40,28 +39,20 @@ def stop_turn(turn_id: str) -> Answer:
 @blueprint.post("/turns/<turn_id>/again", endpoint="ask_again")
 @takes(NOTHING)
 def ask_again(turn_id: str) -> Answer:
-    """Asks the same once more, as a new turn, and goes back to the conversation. However often it is pressed, a turn
-    is asked again once: its id makes the message id of the new one."""
-    user_id, conversations = current_account().id, services().conversations
-    session_id = conversations.of_turn(user_id, turn_id)
-    question, *replies = conversations.turn_messages(user_id, session_id, turn_id)
-    asked = {
-        "message": question.content,
-        "voices": _known(replies),
-        "model": _offered(replies),
-        "clientMessageId": f"again-{turn_id}",
-    }
-    return started(session_id, asked, draft="")
+    """Asks again, without repeating the question, every voice whose newest reply to it is not whole."""
+    tries = services().conversations.tries_of_turn(current_account().id, turn_id)
+
+    def asked() -> Answer:
+        all_asked_again(tries, turn_id)
+        return redirect(url_for("pages.conversation", session_id=tries.session_id), 303)
+
+    return or_refused(tries.session_id, asked)
 
 
-def _known(replies: Sequence[Any]) -> list[str] | None:
-    """The voices that answered, as far as there still are such."""
-    offered = services().voices.offered(current_account().id)
-    return [reply.voice for reply in replies if reply.voice in offered] or None
-
-
-def _offered(replies: Sequence[Any]) -> str | None:
-    """The model that answered, if it was one and is still offered; else each voice has its own, as at first."""
-    models = {reply.model for reply in replies}
-    model = models.pop() if len(models) == 1 else None
-    return model if model and services().answering.catalogue.offers(model) else None
+@blueprint.post("/turns/<turn_id>/merge", endpoint="merge_replies")
+@takes(NOTHING)
+def merge_replies(turn_id: str) -> Answer:
+    """Has one voice, the default one or the field's, make one answer of all replies to the question."""
+    tries = services().conversations.tries_of_turn(current_account().id, turn_id)
+    voice = request.form.get("voice") or None
+    return or_refused(tries.session_id, lambda: to_turn(tries.session_id, merged(tries, turn_id, voice)))

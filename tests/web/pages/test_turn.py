@@ -100,9 +100,11 @@ def test_an_answer_that_is_not_whole_can_be_asked_again(
     answered = submit(browser, f"/turns/{turn_id}/again", "/password")
     assert (answered.status_code, answered.headers["Location"]) == (303, where)
     assert until(lambda: last_reply(app).status == "complete")
-    assert [each["content"] for each in said(browser, where)][-2:] == ["Why?", "Hello, world!"]
+    question, *replies = said(browser, where)
+    assert (question["content"], [each["parent_id"] for each in replies]) == ("Why?", [question["id"]] * 2)
+    assert replies[1]["content"] == "Hello, world!"
     page = page_of(browser.get(where))
-    assert page.count("Why?</div>") == 2
+    assert page.count("Why?</div>") == 1
     assert "/again" not in page
 
 
@@ -138,16 +140,29 @@ def test_asking_again_uses_the_same_model_and_voice(
     assert said(browser, where)[-1]["voice"] == "seeker"
 
 
-def test_what_is_no_longer_offered_is_left_out(
+def test_a_model_that_is_no_longer_offered_is_left_out(
     app: Flask, browser: FlaskClient, upstream: ScriptedUpstream
 ) -> None:
     where, turn_id = ended(app, browser, upstream, CUT)
     with parts_of(app).database.write() as connection:
-        connection.execute(update(Generation).values(model="gone", voice="gone"))
+        connection.execute(update(Generation).values(model="gone"))
     submit(browser, f"/turns/{turn_id}/again", "/password")
     assert upstream.wait_for_requests(2, 10)
     assert upstream.requests[1].json()["model"] == "gpt-6-luna"
     assert said(browser, where)[-1]["voice"] == "seeker"
+
+
+def test_a_voice_that_is_no_longer_offered_is_not_asked_again(
+    app: Flask, browser: FlaskClient, upstream: ScriptedUpstream
+) -> None:
+    _, turn_id = ended(app, browser, upstream, CUT)
+    with parts_of(app).database.write() as connection:
+        connection.execute(update(Generation).values(voice="gone"))
+    before = rows(app)
+    answered = submit(browser, f"/turns/{turn_id}/again", "/password")
+    assert answered.status_code == 409
+    assert "This voice is no longer offered" in answered.get_data(as_text=True)
+    assert rows(app) == before
 
 
 def test_asking_again_twice_asks_once(app: Flask, browser: FlaskClient, upstream: ScriptedUpstream) -> None:
@@ -156,7 +171,7 @@ def test_asking_again_twice_asks_once(app: Flask, browser: FlaskClient, upstream
         answered = submit(browser, f"/turns/{turn_id}/again", "/password")
         assert (answered.status_code, answered.headers["Location"]) == (303, where)
         assert until(lambda: last_reply(app).status == "complete")
-    assert len(said(browser, where)) == 4
+    assert len(said(browser, where)) == 3
     assert len(upstream.requests) == 2
 
 
