@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Executable, bindparam, delete, select, tuple_, update
+from sqlalchemy import Connection, Executable, bindparam, delete, or_, select, tuple_, update
 
 from chatapp.errors import FieldError, NotFound, ValidationFailed
 from chatapp.store.conversation import Conversation, Generation, Message, Turn
@@ -91,6 +91,13 @@ _OF_TURN = (
 _AFTER = _SAID.where(Message.id > bindparam("after")).order_by(Message.id)
 _LATEST = _SAID.order_by(Message.id.desc())
 _BEFORE = _LATEST.where(Message.id < bindparam("before"))
+# What follows a question is its replies, and perhaps the next question.
+_OF_QUESTION = _LATEST.where(
+    or_(
+        Message.id == bindparam("question"),
+        (Message.parent_id == bindparam("question")) & (Message.role == "assistant"),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +182,15 @@ class Conversations:
         if not rows:
             raise NotFound
         return rows
+
+    def exchange_messages(self, user_id: str, session_id: str, turn_id: str, limit: int) -> Sequence[Row]:
+        """The question of a turn and all replies to it, those of other turns too, oldest first; the last `limit` of
+        them. Raises NotFound."""
+        rows = self.turn_messages(user_id, session_id, turn_id)
+        question = rows[-1].parent_id  # the last one is a reply
+        if question is None:
+            return rows
+        return self._said(_OF_QUESTION, user_id, session_id, most=limit, question=question)[::-1]
 
     def running_turn(self, user_id: str, session_id: str) -> str | None:
         """The id of the turn that this conversation is answering, if any."""

@@ -15,6 +15,7 @@ from werkzeug import Response as BaseResponse
 from chatapp.errors import ChatappError, Conflict, TooManyRequests, Unavailable, ValidationFailed
 from chatapp.turns.conversations import Place
 from chatapp.turns.turns import FollowedTurn
+from chatapp.turns.voice import Voice
 from chatapp.web.api.message_body import ChatBody
 from chatapp.web.api.page import asked_place, cursor_of
 from chatapp.web.body import validated
@@ -24,7 +25,8 @@ from chatapp.web.identity import current_account
 from chatapp.web.limits.limits import limits
 from chatapp.web.pages.blocks_dialect import BlocksDialect
 from chatapp.web.pages.blueprint import blueprint
-from chatapp.web.pages.shown import shown_conversation, shown_messages
+from chatapp.web.pages.exchange import ShownExchange, begun_with_a_question, shown_exchanges
+from chatapp.web.pages.shown import shown_conversation
 from chatapp.web.pieces import Pieces
 from chatapp.web.services import services
 from chatapp.web.streams.answer import HEADERS, followed
@@ -32,7 +34,8 @@ from chatapp.web.streams.open_streams import TooManyStreams
 from chatapp.web.streams.place import kept_place, take_place
 
 _SIDEBAR = 50
-_MESSAGES = 100
+MESSAGES = 100
+"""On one page of a conversation, at most."""
 _HERE = Markup("<!-- answer -->")
 Answer = BaseResponse | tuple[str, int, dict[str, str]] | str
 
@@ -128,17 +131,22 @@ def _page(found: Any, *, running: FollowedTurn | None = None, **values: Any) -> 
     asked = request.args.get("before", "")
     before = asked if asked.isalnum() and asked.isascii() else None
     pieces = Pieces(services().turnstile)
-    rows = conversations.latest_messages(user_id, session_id, _MESSAGES + 1, before) if found else []
-    more, rows = len(rows) > _MESSAGES, rows[-_MESSAGES:]
+    rows = conversations.latest_messages(user_id, session_id, MESSAGES + 1, before) if found else []
+    kept = begun_with_a_question(rows, MESSAGES)
+    more, rows = len(kept) < len(rows), kept
+    exchanges = shown_exchanges(rows, pieces, _goes_on_from(found, rows, before), newest=before is None)
+    askable = list(services().voices.offered(user_id).values())
     listed = conversations.list(user_id, _SIDEBAR + 1, _older_than())
     older = url_for("pages.conversation", session_id=session_id, before=rows[0].id) if more else None
     shown: dict[str, Any] = {
         "conversation": found,
         "conversations": [shown_conversation(row, session_id) for row in listed[:_SIDEBAR]],
-        "messages": shown_messages(rows, pieces, newest=before is None),
+        "exchanges": exchanges,
+        "askable": askable,
+        "colours": _colours(exchanges, askable),
         "older_url": older,
         "next_conversations_url": _older_conversations(listed),
-        "running_turn": _shown_turn(running) if running else None,
+        "running_turn": shown_turn(running) if running else None,
         "live_blocks": None,
         "crowded": False,
         "client_message_id": secrets.token_urlsafe(16),
@@ -146,6 +154,25 @@ def _page(found: Any, *, running: FollowedTurn | None = None, **values: Any) -> 
         "form_error": None,
     }
     return _written("chat.html", {**shown, **values}, pieces)
+
+
+def _goes_on_from(found: Any, rows: Sequence[Any], before: str | None) -> str | None:
+    """What comes after these messages goes on from: by the choice made so far, or by the next question."""
+    if before is None or not rows:
+        return found.goes_on_from if found else None
+    return next_goes_on_from(found.session_id, rows[-1].id)
+
+
+def next_goes_on_from(session_id: str, message_id: str) -> str | None:
+    """The message that the one after `message_id` follows, if there is one."""
+    after = services().conversations.messages(current_account().id, session_id, 1, message_id)
+    return after[0].parent_id if after else None
+
+
+def _colours(exchanges: Sequence[ShownExchange], askable: Sequence[Voice]) -> list[str]:
+    """What is shown, and what can be shown next."""
+    replies = (each.message for exchange in exchanges for each in exchange.all_replies)
+    return list(dict.fromkeys([*(f"#{each.colour}" for each in replies), *(each.colour for each in askable)]))
 
 
 def _written(template: str, values: dict[str, Any], pieces: Pieces) -> str:
@@ -170,7 +197,7 @@ def _older_conversations(listed: Sequence[Any]) -> str | None:
     return f"{request.path}?{urlencode({'older': cursor_of(Place(last.updated_at, last.session_id))})}"
 
 
-def _shown_turn(turn: FollowedTurn) -> ShownTurn:
+def shown_turn(turn: FollowedTurn) -> ShownTurn:
     return ShownTurn(
         turn.id,
         url_for("turn.turn_stream", turn_id=turn.id),

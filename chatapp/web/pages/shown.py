@@ -1,9 +1,8 @@
-"""What the chat page shows: rows made ready for its template."""
+"""What the chat page shows: rows made ready for its templates. See exchange.py for how messages belong together."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,27 +10,59 @@ from markupsafe import Markup, escape
 
 from chatapp.web.markdown.render_thread import SHORT, in_render_thread
 from chatapp.web.markdown.renderer import render
-from chatapp.web.pieces import Pieces
 
 _NOT_WHOLE = frozenset({"cancelled", "error", "interrupted", "partial"})
+_USUAL_LENGTH = 2000
+"""Characters at which a reply that is being written is told to be half done."""
 
 
 @dataclass(frozen=True, slots=True)
 class ShownMessage:
-    """One message as the page shows it. `html` is safe: the user's words escaped, a reply's Markdown rendered."""
+    """One message as the page shows it. `html` is safe: the user's words escaped, a reply's Markdown rendered. What
+    is below `content` says something of replies alone; `colour` is six hexadecimal digits."""
 
     id: str
+    turn_id: str
     role: str
+    created_at: datetime
     content: str
     html: Markup
-    status: str
-    voice: str | None
-    model: str | None
-    finish_reason: str | None
-    error_sentence: str | None
-    created_at: datetime
-    again_of: str | None = None
-    """The turn that the page offers to ask again; None where it does not."""
+    status: str = "complete"
+    generation_id: str | None = None
+    voice: str | None = None
+    voice_name: str = ""
+    colour: str = ""
+    is_merge: bool = False
+    model: str | None = None
+    finish_reason: str | None = None
+    error_sentence: str | None = None
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    cost_usd: float | None = None
+    total_ms: int | None = None
+
+    @property
+    def is_running(self) -> bool:
+        return self.status == "streaming"
+
+    @property
+    def is_whole(self) -> bool:
+        return self.status not in _NOT_WHOLE and not self.is_running
+
+    @property
+    def state(self) -> str:
+        """In a word; static/voice.js has the same ones."""
+        if self.is_running:
+            return "Writing" if self.content else "Waiting"
+        if self.is_whole:
+            return "Done"
+        return "Stopped" if self.finish_reason == "cancelled" else "Failed"
+
+    @property
+    def progress(self) -> float:
+        """How far it is, as far as anybody can say: it grows with the text, and is 1 at the end."""
+        length = len(self.content)
+        return round(length / (length + _USUAL_LENGTH), 3) if self.is_running else 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,29 +75,30 @@ class ShownConversation:
     current: bool
 
 
-def shown_messages(rows: Sequence[Any], pieces: Pieces, *, newest: bool) -> list[ShownMessage]:
-    """Messages, oldest first, made in `pieces`. `newest` says that the conversation ends with them: if the last is a
-    reply that is not whole, its question can be asked again."""
-    shown = list(pieces.between(map(shown_message, rows)))
-    if newest and shown and shown[-1].status in _NOT_WHOLE:
-        shown[-1] = replace(shown[-1], again_of=rows[-1].turn_id)
-    return shown
-
-
 def shown_message(row: Any) -> ShownMessage:
-    is_reply = row.role == "assistant"
+    if row.role == "user":
+        return ShownMessage(row.id, row.turn_id, row.role, row.created_at, row.content, escape(row.content))
     running = row.status == "streaming"
     return ShownMessage(
-        id=row.id,
-        role=row.role,
-        content=row.content,
-        html=_rendered(row.content) if is_reply and not running else escape(row.content),
-        status=row.status or "complete",
+        row.id,
+        row.turn_id,
+        row.role,
+        row.created_at,
+        row.content,
+        html=escape(row.content) if running else _rendered(row.content),
+        status=row.status,
+        generation_id=row.generation_id,
         voice=row.voice,
+        voice_name=row.voice_name,
+        colour=row.voice_colour.removeprefix("#"),
+        is_merge=row.is_merge,
         model=row.model,
         finish_reason=row.finish_reason,
         error_sentence=row.error_message,
-        created_at=row.created_at,
+        tokens_in=row.tokens_in,
+        tokens_out=row.tokens_out,
+        cost_usd=row.cost_usd,
+        total_ms=row.total_ms,
     )
 
 

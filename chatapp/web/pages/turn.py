@@ -8,22 +8,28 @@ from chatapp.web.body_size import NOTHING, takes
 from chatapp.web.further_turn import all_asked_again, merged
 from chatapp.web.identity import current_account
 from chatapp.web.pages.blueprint import blueprint
-from chatapp.web.pages.conversation import Answer, or_refused
+from chatapp.web.pages.conversation import MESSAGES, Answer, next_goes_on_from, or_refused, shown_turn
+from chatapp.web.pages.exchange import shown_exchanges
 from chatapp.web.pages.reply import to_turn
-from chatapp.web.pages.shown import shown_messages
 from chatapp.web.pieces import Pieces
 from chatapp.web.services import services
 
 
 @blueprint.get("/c/<session_id>/turns/<turn_id>", endpoint="turn")
 def turn_fragment(session_id: str, turn_id: str) -> Answer:
-    """The messages of one turn, for the script to put in place of what it has typed out."""
+    """The whole exchange that a turn belongs to, for the script to put in place of what it has typed out. If another
+    turn runs there by now, it says where to follow that."""
     user_id, conversations = current_account().id, services().conversations
-    rows = conversations.turn_messages(user_id, session_id, turn_id)
+    rows = conversations.exchange_messages(user_id, session_id, turn_id, MESSAGES)
     latest = conversations.latest_messages(user_id, session_id, 1, None)
     newest = [row.id for row in latest] == [rows[-1].id]
-    messages = shown_messages(rows, Pieces(services().turnstile), newest=newest)
-    return render_template("_turn.html", messages=messages)
+    chosen = conversations.get(user_id, session_id).goes_on_from
+    if not newest:
+        chosen = next_goes_on_from(session_id, rows[-1].id)
+    [exchange] = shown_exchanges(rows, Pieces(services().turnstile), chosen, newest=newest)
+    running = next((row.turn_id for row in rows if row.status == "streaming"), None)
+    turn = shown_turn(services().answering.turns.follow(user_id, running)) if running else None
+    return render_template("_turn.html", exchange=exchange, running_turn=turn)
 
 
 @blueprint.post("/turns/<turn_id>/stop", endpoint="stop_turn")
