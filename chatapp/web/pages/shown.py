@@ -30,6 +30,10 @@ class ShownMessage:
     finish_reason: str | None
     error_sentence: str | None
     created_at: datetime
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    cost_usd: float | None = None
+    total_ms: int | None = None
     again_of: str | None = None
     """The turn that the page offers to ask again; None where it does not."""
 
@@ -67,6 +71,10 @@ def shown_message(row: Any) -> ShownMessage:
         finish_reason=row.finish_reason,
         error_sentence=row.error_message,
         created_at=row.created_at,
+        tokens_in=row.tokens_in,
+        tokens_out=row.tokens_out,
+        cost_usd=row.cost_usd,
+        total_ms=row.total_ms,
     )
 
 
