@@ -18,6 +18,7 @@ from chatapp.telemetry.log import log, warn
 from chatapp.turns import checkpoint, owner
 from chatapp.turns.checkpoint import Checkpoint
 from chatapp.turns.ending import interrupted
+from chatapp.turns.estimate import Estimates
 from chatapp.turns.listeners import Listeners
 from chatapp.turns.owner import ProcessOwner
 from chatapp.turns.patience import Patience
@@ -44,6 +45,7 @@ class Answering:
 
     turns: Turns
     upstream: Upstream
+    estimates: Estimates
 
     def __init__(self, settings: Settings, database: Database) -> None:
         self._settings = settings
@@ -69,6 +71,7 @@ class Answering:
         record = TurnRecord(self._database, self._owner.id)
         start = TurnStart(self._database, self.catalogue, self._owner.id, self._settings.history_messages)
         prices = Prices.load(self._settings.prices)
+        self.estimates = Estimates(start, prices, self._settings.max_output_tokens)
         stops = StopRequests(self._running, record)
         work = self._share_logs(stops)
         elsewhere = TurnsElsewhere(self._database, self.logs)

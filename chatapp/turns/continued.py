@@ -69,6 +69,18 @@ def continued_by(connection: Connection, new: NewTurn) -> Continued:
     return _made(connection, new)
 
 
+def looked_at_by(connection: Connection, new: NewTurn) -> Continued:
+    """The same for who only wants to know: nothing is made, and it may be answering. Raises NotFound for somebody
+    else's."""
+    named = {"session_id": new.session_id}
+    found = connection.execute(_CONVERSATION, named).one_or_none() if new.session_id else None
+    if found is None:
+        return Continued(new.session_id or "", new.model, [], None, is_new=True)
+    if found.user_id != new.user_id:
+        raise NotFound
+    return Continued(found.session_id, found.model, found.voices, found.goes_on_from, is_new=False)
+
+
 def _made(connection: Connection, new: NewTurn) -> Continued:
     made: dict[str, Any] = {
         "session_id": new.session_id or new_session_id(),

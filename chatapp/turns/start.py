@@ -14,7 +14,7 @@ from chatapp.store.conversation import Conversation, Generation, Message, Turn
 from chatapp.store.database import Database
 from chatapp.store.identifier import new_id
 from chatapp.streaming.position import new_log_id
-from chatapp.turns.continued import Continued, TurnRunning, continued_by
+from chatapp.turns.continued import Continued, TurnRunning, continued_by, looked_at_by
 from chatapp.turns.history import Exchange, exchanges, seen_by
 from chatapp.turns.new_turn import CommittedTurn, NewGeneration, NewTurn
 from chatapp.turns.prompt import merge_prompt, prompt
@@ -80,8 +80,7 @@ class TurnStart:
     def _insert(self, connection: Connection, new: NewTurn, on: Continued) -> CommittedTurn:
         turn_id, log_id = self._add_turn(connection, new, on.session_id)
         question = (earlier_question if new.further else new_question)(connection, new, on)
-        said = exchanges(connection, question.follows, self.history)
-        due = tuple(self._due(new, voice, on.model, question, said) for voice in new.voices)
+        due = self._all_due(connection, new, on, question)
         # All rows of a table at once: a statement costs 0.05 ms, most of it before the database hears of it.
         connection.execute(_ADD_GENERATION, [_generation(turn_id, each) for each in due])
         asked = _asked(turn_id, on, question)
@@ -107,6 +106,12 @@ class TurnStart:
         connection.execute(_ADD_TURN, turn)
         return turn_id, log_id
 
+    def _all_due(
+        self, connection: Connection, new: NewTurn, on: Continued, question: Question
+    ) -> tuple[NewGeneration, ...]:
+        said = exchanges(connection, question.follows, self.history)
+        return tuple(self._due(new, voice, on.model, question, said) for voice in new.voices)
+
     def _due(
         self, new: NewTurn, voice: Voice, usual: str | None, question: Question, said: list[Exchange]
     ) -> NewGeneration:
@@ -116,6 +121,13 @@ class TurnStart:
             return NewGeneration(new_id(), new_id(), voice, model, prompt(voice, seen, question.content))
         sent = merge_prompt(voice, seen, question.content, question.merged)
         return NewGeneration(new_id(), new_id(), voice, model, sent, question.citations(), is_merge=True)
+
+    def foresee(self, new: NewTurn) -> tuple[NewGeneration, ...]:
+        """What would be sent if this message were committed now, to the letter. Nothing is. Raises NotFound for
+        somebody else's conversation, and DatabaseUnavailable."""
+        with self.database.read() as connection:
+            on = looked_at_by(connection, new)
+            return self._all_due(connection, new, on, new_question(connection, new, on))
 
 
 def _earlier(connection: Connection, new: NewTurn) -> CommittedTurn | None:

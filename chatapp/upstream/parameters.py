@@ -31,8 +31,7 @@ class Parameters:
         wanted: dict[str, Any] = {"stream_options": {"include_usage": True}}
         # Older and many compatible servers know the bound by its former name alone.
         bound = "max_tokens" if "max_completion_tokens" in refused else "max_completion_tokens"
-        most = self._settings.max_output_tokens
-        wanted[bound] = int(min(own.get("max_output_tokens", most), most))
+        wanted[bound] = output_bound(self._settings.max_output_tokens, own)
         temperature = own.get("temperature", self._settings.temperature)
         if temperature is not None:
             wanted["temperature"] = temperature
@@ -54,6 +53,11 @@ class Parameters:
             self._refused.clear()
         self._refused[model] = self._refused.get(model, frozenset()) | {name}
         return True
+
+
+def output_bound(most: int, own: Mapping[str, float] = _NONE) -> int:
+    """How many model tokens an answer may have: a voice's own bound counts within the settings' `most`."""
+    return int(min(own.get("max_output_tokens", most), most))
 
 
 def _named(sent: dict[str, Any], error: openai.APIStatusError) -> str | None:
