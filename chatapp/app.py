@@ -33,13 +33,17 @@ from chatapp.web.api import (
     generation,
     health,
     stream_token,
+    team_voice,
     turn,
+    voice,
+    voice_toml,
 )
 from chatapp.web.body_size import BODY
 from chatapp.web.commands import accounts as account_commands
 from chatapp.web.commands import database as database_commands
 from chatapp.web.commands import doctor as doctor_command
 from chatapp.web.commands import simulator as simulator_command
+from chatapp.web.commands import voices as voice_commands
 from chatapp.web.commands import welcome as welcome_command
 from chatapp.web.cors import init_cors
 from chatapp.web.error_answers import init_error_answers
@@ -73,6 +77,9 @@ API = (
     stream_token,
     conversation,
     catalogue,
+    voice,
+    team_voice,
+    voice_toml,
     description,
 )
 COMMANDS = (
@@ -81,6 +88,7 @@ COMMANDS = (
     database_commands.database,
     doctor_command.doctor,
     simulator_command.simulator,
+    voice_commands.voices,
     welcome_command.welcome,
 )
 

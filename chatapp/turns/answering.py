@@ -60,6 +60,8 @@ class Answering:
         self._opening = RLock()
         self._failed_openings = 0
         self.upstream_ok = True
+        # Commands have one too; they ask nobody, and it knows what the settings say.
+        self.catalogue = Catalogue(settings, self._listed_models)
         self.heartbeat = Heartbeat(settings.heartbeat_ms / 1000)
 
     def start(self) -> None:
@@ -67,7 +69,6 @@ class Answering:
         if self._tickers:
             return
         upstream = self.upstream = self._connect()
-        self.catalogue = Catalogue(self._settings, upstream.models)
         record = TurnRecord(self._database, self._owner.id)
         start = TurnStart(self._database, self.catalogue, self._owner.id, self._settings.history_messages)
         prices = Prices.load(self._settings.prices)
@@ -181,6 +182,9 @@ class Answering:
 
     def _is_answered(self, turn_id: str) -> bool:
         return any(turn.id == turn_id for turn in self._running.unfinished())
+
+    def _listed_models(self) -> tuple[str, ...]:
+        return self.upstream.models()
 
     def _refresh_catalogue(self) -> None:
         try:

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, inser
 from sqlalchemy.exc import IntegrityError
 
 from chatapp.errors import Conflict, NotFound
+from chatapp.store.account import User
 from chatapp.store.database import Database
 from chatapp.store.voice import VoiceRow
 from chatapp.turns.built_in_voices import BUILT_IN, DEFAULT_VOICE
@@ -17,6 +18,7 @@ from chatapp.turns.voice import History, Scope, Voice
 
 MOST_VOICES = 50
 """Of one person, and of the team."""
+_TRIES = 3
 _COLUMNS = (
     VoiceRow.owner_id,
     VoiceRow.key,
@@ -105,7 +107,17 @@ class Voices:
                 raise NotFound
 
     def put(self, owner_id: str | None, voices: Sequence[Voice]) -> None:
-        """Makes all of these, in place of those that have the same keys: all, or none. Raises TooManyVoices."""
+        """Makes all of these, in place of those that have the same keys: all, or none. Raises TooManyVoices, and
+        VoiceExists where others go on making them at the same time."""
+        for _ in range(_TRIES):
+            try:
+                self._put(owner_id, voices)
+                return
+            except IntegrityError:
+                continue  # somebody has made one of them between our look and our row
+        raise VoiceExists
+
+    def _put(self, owner_id: str | None, voices: Sequence[Voice]) -> None:
         keys = [voice.key for voice in voices]
         with self._database.write() as connection:
             connection.execute(delete(VoiceRow).where(_of(owner_id), VoiceRow.key.in_(keys)))
@@ -144,6 +156,9 @@ def _of(owner_id: str | None) -> ColumnElement[bool]:
 
 
 def _make_room(connection: Connection, owner_id: str | None, more: int) -> None:
+    """Who makes several at once is counted one after the other, by their own row; the team has none, and its
+    administrators are trusted not to race for a fifty-first."""
+    connection.execute(select(User.id).where(User.id == owner_id).with_for_update(key_share=True))
     there = connection.scalar(select(func.count()).select_from(VoiceRow).where(_of(owner_id))) or 0
     if there + more > MOST_VOICES:
         raise TooManyVoices

@@ -111,7 +111,7 @@ def parsed(model: type[Model]) -> Model:
         value = json.loads(written, object_pairs_hook=_object, parse_constant=_no_number)
     except (ValueError, RecursionError):
         raise MalformedRequest("The body is not well-formed JSON in UTF-8.") from None
-    return validated(lambda: model.model_validate(_with_few_unknown(model, value)))
+    return validated(lambda: model.model_validate(with_few_unknown(model, value)))
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -127,7 +127,7 @@ def _no_number(name: str) -> float:
     raise ValueError(name)
 
 
-def _with_few_unknown(model: type[Model], value: Any) -> Any:
+def with_few_unknown(model: type[Model], value: Any) -> Any:
     """`value` with no more unknown fields than are told: a body has room for twenty thousand, and making an error of
     each would hold up every stream of this process."""
     known = {field.alias or name for name, field in model.model_fields.items()}

@@ -13,6 +13,10 @@ BODY = 8 * 1024
 MESSAGE = 256 * 1024
 """Of one with a message: 4000 characters, each escaped as two halves, or as four bytes in a form, are 48,000. A message
 that is too long is still told so as such, by its field; a body of this size costs next to nothing to refuse."""
+VOICE = 64 * 1024
+"""Of one with a voice: a prompt of 4000 characters, a description and a name, escaped in the same way, are 50,880."""
+TOML = 256 * 1024
+"""Of one with voices as TOML, 64 KiB of text: as a form that escapes every byte, it is 192 KiB."""
 PASSWORDS = 32 * 1024
 """Of one with passwords: two of 1024 characters, each escaped in the same way, are 24,576."""
 NOTHING = 1024

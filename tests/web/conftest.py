@@ -15,7 +15,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from pythonjsonlogger.json import JsonFormatter
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert, select, update
 from werkzeug.test import TestResponse
 
 from chatapp.accounts.account import Account
@@ -140,6 +140,12 @@ def sign_up(password_hash: str) -> SignUp:
         return Person(account, parts.api_tokens.issue(account, "for a test").token)
 
     return make
+
+
+def make_administrator(app: Flask, person: Person) -> None:
+    """From their next request on."""
+    with parts_of(app).database.write() as connection:
+        connection.execute(update(User).where(User.id == person.id).values(role="admin"))
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
 from chatapp.config import MODEL_NAME
 from chatapp.errors import FieldError, ValidationFailed
 from chatapp.telemetry.log import log
-from chatapp.turns.built_in_voices import BUILT_IN
 from chatapp.turns.continued import SESSION_ID_PATTERN
 from chatapp.turns.new_turn import NewTurn
 from chatapp.turns.voice import VOICE_KEY_PATTERN, Voice
@@ -62,7 +61,7 @@ VoiceKeys = Annotated[
         Annotated[
             str,
             StringConstraints(pattern=VOICE_KEY_PATTERN),
-            WithJsonSchema({"type": "string", "enum": sorted(BUILT_IN)}),
+            WithJsonSchema({"type": "string", "pattern": VOICE_KEY_PATTERN}),
         ]
     ],
     Field(min_length=1, max_length=8, json_schema_extra={"uniqueItems": True}),

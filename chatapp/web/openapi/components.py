@@ -94,7 +94,10 @@ GROUPS = {
         "For `EventSource` on another site, which sends neither cookie nor header.",
     ),
     "conversation": ("Conversations", "What was said, and what it is called."),
-    "catalogue": ("Models and voices", "What can be asked for."),
+    "catalogue": ("Models", "What can be asked for."),
+    "voice": ("Voices", "Who answers: built-in voices, the team's, and one's own."),
+    "team_voice": ("The team's voices", "For administrators."),
+    "voice_toml": ("Voices as TOML", "Out, and in again, here or elsewhere."),
     "health": ("Health", "Whether the server answers, and can do its work."),
     "description": ("This description", "For programs, and for people."),
 }

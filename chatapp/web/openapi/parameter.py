@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from chatapp.store.identifier import ID_PATTERN
-from chatapp.turns.built_in_voices import BUILT_IN, DEFAULT_VOICE
+from chatapp.turns.built_in_voices import DEFAULT_VOICE
 from chatapp.turns.continued import SESSION_ID_PATTERN
+from chatapp.turns.voice import VOICE_KEY_PATTERN
 from chatapp.upstream.simulator.fault import Fault
 from chatapp.web.openapi.example import GENERATION_ID, JTI, SESSION_ID, TURN_ID
 
@@ -73,6 +74,7 @@ SCENARIO = Parameter(
     "It is ignored elsewhere.",
 )
 
+_KEY = {"type": "string", "pattern": VOICE_KEY_PATTERN}
 _PLACES: dict[str, tuple[Mapping[str, Any], str, str]] = {
     "session_id": (
         {"type": "string", "pattern": SESSION_ID_PATTERN},
@@ -82,7 +84,9 @@ _PLACES: dict[str, tuple[Mapping[str, Any], str, str]] = {
     "turn_id": (ID, "The turn's id.", TURN_ID),
     "generation_id": (ID, "The generation's id.", GENERATION_ID),
     "jti": (ID, "The API token's id.", JTI),
-    "voice": ({"enum": sorted(BUILT_IN)}, "The voice's key.", DEFAULT_VOICE.key),
+    "voice": (_KEY, "The voice's key.", DEFAULT_VOICE.key),
+    "key": (_KEY, "The voice's key.", "poet"),
+    "team_key": (_KEY, "The voice's key.", "poet"),
 }
 
 

@@ -1,11 +1,10 @@
-"""What can be asked for: models and voices."""
+"""What can be asked for: models."""
 
 from __future__ import annotations
 
 from flask import Flask
 from flask.testing import FlaskClient
 
-from chatapp.turns.built_in_voices import BUILT_IN
 from tests.web.conftest import MakeApp, SignUp, assert_error, bearer_client
 from tests.web.event_stream import until
 
@@ -31,14 +30,5 @@ def test_a_simulated_upstream_says_so_and_lists_four_models(make_app: MakeApp, s
     assert all(each["simulated"] for each in found)
 
 
-def test_the_voices(standing_api: FlaskClient) -> None:
-    found = standing_api.get("/api/v1/voices").get_json()
-    assert [each["key"] for each in found["items"]] == list(BUILT_IN)
-    assert [each["key"] for each in found["items"] if each["default"]] == ["seeker"]
-    assert found["next_cursor"] is None
-    assert "prompt" not in found["items"][0]
-
-
 def test_nobody_is_told_anything(standing_app: Flask) -> None:
-    for path in ("/api/v1/models", "/api/v1/voices"):
-        assert_error(standing_app.test_client().get(path), 401)
+    assert_error(standing_app.test_client().get("/api/v1/models"), 401)
