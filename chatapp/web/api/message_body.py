@@ -57,14 +57,13 @@ Model = Annotated[
     AfterValidator(_model),
     WithJsonSchema({"type": "string", "pattern": f"^{MODEL_NAME.pattern}$"}),
 ]
+VoiceKey = Annotated[
+    str,
+    StringConstraints(pattern=VOICE_KEY_PATTERN),
+    WithJsonSchema({"type": "string", "enum": sorted(BUILT_IN)}),
+]
 VoiceKeys = Annotated[
-    list[
-        Annotated[
-            str,
-            StringConstraints(pattern=VOICE_KEY_PATTERN),
-            WithJsonSchema({"type": "string", "enum": sorted(BUILT_IN)}),
-        ]
-    ],
+    list[VoiceKey],
     Field(min_length=1, max_length=8, json_schema_extra={"uniqueItems": True}),
     AfterValidator(_voices),
 ]
