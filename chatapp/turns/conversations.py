@@ -88,6 +88,16 @@ _OF_TURN = (
     )
     .order_by(Message.id)
 )
+_TURN = select(Turn.id, Turn.session_id, Turn.status).where(
+    Turn.id == bindparam("turn_id"), Turn.user_id == bindparam("user_id")
+)
+_ANY_GENERATION = (
+    select(*(column for column in Generation.__table__.columns), Turn.session_id)
+    .join(Turn, Turn.id == Generation.turn_id)
+    .where(Turn.user_id == bindparam("user_id"))
+)
+_GENERATION = _ANY_GENERATION.where(Generation.id == bindparam("generation_id"))
+_GENERATIONS = _ANY_GENERATION.where(Generation.turn_id == bindparam("turn_id"))
 _AFTER = _SAID.where(Message.id > bindparam("after")).order_by(Message.id)
 _LATEST = _SAID.order_by(Message.id.desc())
 _BEFORE = _LATEST.where(Message.id < bindparam("before"))
@@ -219,15 +229,21 @@ class Conversations:
         with self._database.read() as connection:
             return tries(connection, OF_GENERATION, user_id, generation_id)
 
+    def turn(self, user_id: str, turn_id: str) -> tuple[Row, Sequence[Row]]:
+        """One turn, and its generations in the order in which they were asked for. Raises NotFound."""
+        wanted = {"turn_id": turn_id, "user_id": user_id}
+        with self._database.read() as connection:
+            turn = connection.execute(_TURN, wanted).one_or_none()
+            if turn is None:
+                raise NotFound
+            rows = connection.execute(_GENERATIONS, wanted).all()
+        return turn, sorted(rows, key=lambda row: row.id)
+
     def generation(self, user_id: str, generation_id: str) -> Row:
         """One generation, with the conversation it belongs to. Raises NotFound."""
-        query = (
-            select(*(column for column in Generation.__table__.columns), Turn.session_id)
-            .join(Turn, Turn.id == Generation.turn_id)
-            .where(Generation.id == generation_id, Turn.user_id == user_id)
-        )
+        wanted = {"generation_id": generation_id, "user_id": user_id}
         with self._database.read() as connection:
-            row = connection.execute(query).one_or_none()
+            row = connection.execute(_GENERATION, wanted).one_or_none()
         if row is None:
             raise NotFound
         return row

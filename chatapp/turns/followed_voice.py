@@ -1,4 +1,4 @@
-"""One voice of a turn, as readers follow it alone: by its generation, or by its name in the newest turn."""
+"""One voice of a turn, as readers follow it alone: by its generation, or by its name in a conversation."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import aliased
 
-from chatapp.store.conversation import Generation, Turn
+from chatapp.store.conversation import Generation, Message, Turn
+from chatapp.turns.newest_question import NEWEST_QUESTION
 
 if TYPE_CHECKING:
     from chatapp.turns.turns import FollowedTurn
 
 _sibling = aliased(Generation)
+_try = aliased(Generation)
 _FOUND = (
     select(
         Turn.id.label("turn_id"),
@@ -28,15 +30,16 @@ _FOUND = (
 BY_ID = _FOUND.where(Generation.id == bindparam("generation_id"))
 """The generation of that id, when it is of a turn of that user."""
 
-_newest = (
-    select(Turn.id)
-    .where(Turn.session_id == bindparam("session_id"))
-    .order_by(Turn.id.desc())
-    .limit(1)
+# The newest of it is found as a maximum: put in order, all answers to the question would have to be sorted.
+_newest_try = (
+    select(func.max(Message.generation_id))
+    .join(_try, _try.id == Message.generation_id)
+    .where(Message.parent_id == NEWEST_QUESTION, _try.voice == bindparam("voice"), _try.is_merge.is_(False))
     .scalar_subquery()
 )
-BY_NAME = _FOUND.where(Turn.id == _newest, Generation.voice == bindparam("voice"))
-"""The generation of that voice in the newest turn of that conversation, when it is that user's."""
+BY_NAME = _FOUND.where(Generation.id == _newest_try)
+"""The newest answer of that voice to the newest question of that conversation, when it is that user's: of whichever
+turn, for a voice that is asked again is in a turn of its own. Merges are left out."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,11 @@ class Reply:
     content: str
     is_merge: bool
 
+    @property
+    def source(self) -> str | None:
+        """Of which it is a try: its voice; all merges are tries of one thing, whoever wrote them."""
+        return None if self.is_merge else self.voice
+
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
@@ -101,22 +106,23 @@ def exchanges(connection: Connection, last_id: str | None, limit: int) -> list[E
 
 
 def _exchange(question: str, rows: Sequence[Any], on_the_way: set[str]) -> Exchange:
-    chosen = next((_reply(row) for row in rows if row.id in on_the_way), None)
+    chosen = next((reply(row) for row in rows if row.id in on_the_way), None)
     return Exchange(question, standing(rows), chosen)
 
 
 def standing(rows: Sequence[Any]) -> tuple[Reply, ...]:
     """The replies to one question that count: of each voice one, and of merges the last."""
-    counting: dict[tuple[str, bool], Reply] = {}
+    counting: dict[str | None, Reply] = {}
     for row in sorted(rows, key=lambda row: (row.is_merge, row.id)):
-        key = ("" if row.is_merge else row.voice, row.is_merge)
-        reply = _reply(row)
-        if reply.content or key not in counting or not counting[key].content:
-            counting[key] = reply
+        found = reply(row)
+        before = counting.get(found.source)
+        if found.content or before is None or not before.content:
+            counting[found.source] = found
     return tuple(counting.values())
 
 
-def _reply(row: Any) -> Reply:
+def reply(row: Any) -> Reply:
+    """A row of both statements that read replies."""
     return Reply(row.id, row.generation_id, row.voice, row.voice_name, row.content, row.is_merge)
 
 
@@ -133,12 +139,12 @@ def seen_by(voice: Voice, said: Sequence[Exchange], limit: int) -> list[PromptMe
 def _replies_seen(voice: Voice, exchange: Exchange) -> list[PromptMessage]:
     if voice.history is History.ALL:
         return [_told(voice, each) for each in exchange.replies if each.content]
-    reply = exchange.by(voice.key) if voice.history is History.OWN else exchange.branch(voice.key)
-    return [{"role": "assistant", "content": reply.content}] if reply and reply.content else []
+    seen = exchange.by(voice.key) if voice.history is History.OWN else exchange.branch(voice.key)
+    return [{"role": "assistant", "content": seen.content}] if seen and seen.content else []
 
 
-def _told(voice: Voice, reply: Reply) -> PromptMessage:
-    if reply.voice == voice.key and not reply.is_merge:
-        return {"role": "assistant", "content": reply.content}
-    told = "merged all answers" if reply.is_merge else "answered"
-    return {"role": "user", "content": f"{reply.name} {told}:\n\n{reply.content}"}
+def _told(voice: Voice, said: Reply) -> PromptMessage:
+    if said.source == voice.key:
+        return {"role": "assistant", "content": said.content}
+    told = "merged all answers" if said.is_merge else "answered"
+    return {"role": "user", "content": f"{said.name} {told}:\n\n{said.content}"}

@@ -10,17 +10,18 @@ from sqlalchemy import Connection, bindparam, select
 from sqlalchemy.orm import aliased
 
 from chatapp.store.conversation import Generation, Message
-from chatapp.turns.history import Reply, standing
+from chatapp.turns.history import Reply, reply, standing
 
 _newest = aliased(Message)
-# The newest message is a reply: a turn commits its question before its replies, and identifiers sort by time.
-_OF_NEWEST = (
+NEWEST_QUESTION = (
     select(_newest.parent_id)
     .where(_newest.session_id == bindparam("session_id"))
     .order_by(_newest.id.desc())
     .limit(1)
     .scalar_subquery()
 )
+"""Its id, in the conversation `session_id`. The newest message is a reply: a turn commits its question before its
+replies, and identifiers sort by time."""
 _REPLIES = (
     select(
         Message.id,
@@ -32,18 +33,18 @@ _REPLIES = (
         Generation.is_merge,
     )
     .join(Generation, Generation.id == Message.generation_id)
-    .where(Message.parent_id == _OF_NEWEST)
-    .order_by(Message.id)
+    .where(Message.parent_id == NEWEST_QUESTION)
 )
 _QUESTION = select(Message.parent_id, Message.content).where(Message.id == bindparam("id"))
 
 
 @dataclass(frozen=True, slots=True)
 class NewestQuestion:
-    """Its id, and the replies that count."""
+    """Its id, and its replies: those that count, and every try."""
 
     id: str
     replies: tuple[Reply, ...]
+    tries: tuple[Reply, ...]
 
     def read(self, connection: Connection) -> tuple[str | None, str]:
         """The message that it follows, and its text."""
@@ -54,12 +55,18 @@ class NewestQuestion:
         """Whether it is a reply that counts, and has text."""
         return any(reply.id == message_id and reply.content for reply in self.replies)
 
+    def chosen(self, message_id: str | None) -> Reply | None:
+        """What counts of the voice, or of the merges, of which that reply was chosen. One that was chosen by itself,
+        because it took the place of a chosen one, may have failed without any text: then that one still counts."""
+        sources = {each.source for each in self.tries if each.id == message_id}
+        return next((each for each in self.replies if each.source in sources), None)
+
     def goes_on_from(self, chosen_id: str | None) -> str:
         """What the next question follows: the chosen reply, if it has text; else the only one, or where there are
         several, the question itself."""
-        if any(reply.id == chosen_id and reply.content for reply in self.replies):
-            assert chosen_id is not None
-            return chosen_id
+        chosen = self.chosen(chosen_id)
+        if chosen is not None and chosen.content:
+            return chosen.id
         single = [reply for reply in self.replies if not reply.is_merge]
         return single[0].id if len(single) == 1 else self.id
 
@@ -67,4 +74,4 @@ class NewestQuestion:
 def newest_question(connection: Connection, session_id: str) -> NewestQuestion | None:
     """The newest question of the conversation; None where nothing was said yet."""
     rows: Sequence[Any] = connection.execute(_REPLIES, {"session_id": session_id}).all()
-    return NewestQuestion(rows[0].parent_id, standing(rows)) if rows else None
+    return NewestQuestion(rows[0].parent_id, standing(rows), tuple(map(reply, rows))) if rows else None

@@ -79,7 +79,5 @@ def earlier_question(connection: Connection, new: NewTurn, on: Continued) -> Que
         if len(merged) < 2:
             raise NothingToMerge
         return Question(newest.id, content, follows, merged)
-    chosen = next((each for each in newest.replies if each.id == on.goes_on_from), None)
-    return Question(
-        newest.id, content, follows, chosen=chosen.voice if chosen and not chosen.is_merge else None
-    )
+    chosen = newest.chosen(on.goes_on_from)
+    return Question(newest.id, content, follows, chosen=chosen.source if chosen else None)

@@ -114,6 +114,11 @@ def parsed(model: type[Model]) -> Model:
     return validated(lambda: model.model_validate(with_few_unknown(model, value)))
 
 
+def parsed_if_any(model: type[Model]) -> Model:
+    """The same, where the body may be left out: then `model` without any field."""
+    return parsed(model) if request.get_data(cache=True) else model()
+
+
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """One that names a field twice can be read in two ways: who checked it before us may have read it in the other."""
     found = dict(pairs)

@@ -51,6 +51,15 @@ LOOKS: dict[str, Look] = {
     "messages": lambda database, me: Conversations(database).messages(me, NAME, 11, ID),
     "latest messages": lambda database, me: Conversations(database).latest_messages(me, NAME, 11, ID),
     "running turn": lambda database, me: Conversations(database).running_turn(me, NAME),
+    "turn": lambda database, me: look_at_turn(database, me),
+    "tries of a turn": lambda database, me: Conversations(database).tries_of_turn(me, ID),
+    "tries of a generation": lambda database, me: Conversations(database).tries_of_generation(me, ID),
+    "tries of a question": lambda database, me: look(database, TRIES, {"question_id": ID}),
+    "voice of a generation": lambda database, me: look(database, BY_ID, {"user_id": me, "generation_id": ID}),
+    "voice by its name": lambda database, me: look(
+        database, BY_NAME, {"user_id": me, "session_id": NAME, "voice": "seeker"}
+    ),
+    "newest question": lambda database, me: look_at_newest(database),
     "generation": lambda database, me: Conversations(database).generation(me, ID),
     "API token": lambda database, _me: look_at_token(database),
     "browser session": lambda database, me: BrowserSessions(database).find("unknown"),

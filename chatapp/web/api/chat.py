@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from flask import Blueprint, Response, jsonify, make_response, url_for
-from pydantic import Field
-from typing_extensions import TypedDict
+from flask import Blueprint, Response
 
 from chatapp.errors import NotFound
 from chatapp.streaming.dialect import EVENTS, EVENTS_WITH_SENTENCES, PLAIN, Dialect
@@ -16,12 +12,12 @@ from chatapp.turns.start import MessageIdReused
 from chatapp.turns.turns import FollowedTurn
 from chatapp.web.access import streams
 from chatapp.web.api.message_body import ChatBody, PlainBody
+from chatapp.web.api.started_turn import FOLLOW_UPS, as_started, told_turn
 from chatapp.web.body import parsed
 from chatapp.web.body_size import MESSAGE, takes
 from chatapp.web.limits.limits import limits
 from chatapp.web.openapi import event_stream
-from chatapp.web.openapi.example import GENERATION_ID, SESSION_ID, TURN_ID
-from chatapp.web.openapi.operation import Json, described
+from chatapp.web.openapi.operation import described
 from chatapp.web.openapi.parameter import IDEMPOTENCY_KEY, SCENARIO
 from chatapp.web.services import services
 from chatapp.web.streams.answer import bound_stream
@@ -29,44 +25,11 @@ from chatapp.web.streams.answer import bound_stream
 blueprint = Blueprint("chat", __name__, url_prefix="/api")
 
 
-class NewGeneration(TypedDict):
-    """One answer that is due."""
-
-    id: str
-    voice: str
-
-
-class StartedTurn(TypedDict):
-    """A message that was sent, and where its answers can be followed."""
-
-    turn_id: str
-    session_id: str
-    generations: list[NewGeneration]
-    stream_url: Annotated[str, Field(description="A path without query.")]
-
-
-_STARTED: StartedTurn = {
-    "turn_id": TURN_ID,
-    "session_id": SESSION_ID,
-    "generations": [{"id": GENERATION_ID, "voice": "seeker"}],
-    "stream_url": f"/api/v1/turns/{TURN_ID}/stream",
-}
 _ASKS = (IDEMPOTENCY_KEY, SCENARIO)
 _ERRORS = (NotFound, TurnRunning, MessageIdReused)
 _IN_HEADERS = {
     "turn_stream": {"turn_id": "$response.header.X-Turn-Id"},
     "messages": {"session_id": "$response.header.X-Session-Id"},
-}
-_IN_BODY = {
-    "turn_stream": {"turn_id": "$response.body#/turn_id"},
-    "cancel_turn": {"turn_id": "$response.body#/turn_id"},
-    "turn_stream_token": {"turn_id": "$response.body#/turn_id"},
-    "generation": {"generation_id": "$response.body#/generations/0/id"},
-    "generation_stream": {"generation_id": "$response.body#/generations/0/id"},
-    "cancel_generation": {"generation_id": "$response.body#/generations/0/id"},
-    "generation_stream_token": {"generation_id": "$response.body#/generations/0/id"},
-    "conversation": {"session_id": "$response.body#/session_id"},
-    "messages": {"session_id": "$response.body#/session_id"},
 }
 
 
@@ -109,25 +72,19 @@ def plain_chat() -> Response:
 @blueprint.post("/v1/turns")
 @takes(MESSAGE)
 @described(
-    {202: Json(StartedTurn, _STARTED, "The message is saved, and the answer on its way.")},
+    {202: as_started("The message is saved, and the answer on its way.")},
     takes=ChatBody,
     example={"message": "Why is the sky blue?", "voices": ["seeker"]},
     asks=_ASKS,
     errors=_ERRORS,
-    follow_ups=_IN_BODY,
+    follow_ups=FOLLOW_UPS,
 )
 def start_turn() -> Response:
     """Sends a message; the answer belongs to the conversation, and is followed elsewhere."""
     new = parsed(ChatBody).new_turn(bound=False)
     committed, turn = _begun(new)
     turn.start()
-    told: StartedTurn = {
-        "turn_id": committed.id,
-        "session_id": committed.session_id,
-        "generations": [{"id": each["generation_id"], "voice": each["voice"]} for each in turn.standings()],
-        "stream_url": url_for("turn.turn_stream", turn_id=committed.id),
-    }
-    return make_response(jsonify(told), 202)
+    return told_turn(committed.session_id, turn)
 
 
 def _streamed(new: NewTurn, dialect: Dialect) -> Response:

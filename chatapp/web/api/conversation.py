@@ -9,6 +9,7 @@ from flask import jsonify as answer
 from pydantic import AfterValidator, Field, StringConstraints
 
 from chatapp.store.conversation import TITLE_LENGTH
+from chatapp.store.identifier import ID_PATTERN
 from chatapp.turns.continued import TurnRunning
 from chatapp.turns.conversations import Place
 from chatapp.web.api.page import (
@@ -47,6 +48,9 @@ Title = Annotated[
 ]
 
 
+MessageKey = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
+
+
 def _no_default(schema: dict[str, Any]) -> None:
     """The default only marks what is absent."""
     schema.pop("default", None)
@@ -58,6 +62,11 @@ class ChangeBody(Body):
     title: Title = Field("", json_schema_extra=_no_default)
     pinned: bool = Field(False, json_schema_extra=_no_default)
     archived: bool = Field(False, json_schema_extra=_no_default)
+    goes_on_from: MessageKey | None = Field(
+        None,
+        json_schema_extra=_no_default,
+        description="A reply with text to its newest message, the newest of its voice; `null` takes the choice back.",
+    )
 
 
 @blueprint.get("")
@@ -88,7 +97,7 @@ def conversation(session_id: str) -> Response:
     example={"title": "The sky", "pinned": True},
 )
 def change_conversation(session_id: str) -> Response:
-    """Renames, pins or archives a conversation."""
+    """Renames, pins or archives a conversation, or chooses the reply that it goes on from."""
     body = parsed(ChangeBody)
     changes = body.model_dump(include=body.model_fields_set)
     return answer(

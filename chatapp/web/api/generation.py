@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any, cast
 
 from flask import Blueprint, Response, jsonify
 from pydantic import Field
@@ -11,12 +11,18 @@ from typing_extensions import TypedDict
 from chatapp.streaming.event_data import FinishReason, GenerationStatus
 from chatapp.streaming.progress_dialect import ProgressDialect
 from chatapp.streaming.voice_dialect import one_voice
+from chatapp.turns.continued import TurnRunning
+from chatapp.turns.question import QuestionPassed
+from chatapp.turns.start import MessageIdReused
 from chatapp.web.access import asks_for_stream_token, streams
+from chatapp.web.api.started_turn import FOLLOW_UPS, as_started, told_turn
 from chatapp.web.body_size import NOTHING, takes
+from chatapp.web.further_turn import VoiceGone, asked_again
 from chatapp.web.identity import current_account
 from chatapp.web.openapi import event_stream
 from chatapp.web.openapi.example import GENERATION_ID, MODEL, SESSION_ID, TURN_ID
 from chatapp.web.openapi.operation import Json, described
+from chatapp.web.openapi.parameter import IDEMPOTENCY_KEY, SCENARIO
 from chatapp.web.services import services
 from chatapp.web.streams.answer import stream
 from chatapp.web.streams.position import asked_position
@@ -49,7 +55,7 @@ class StoppedGeneration(TypedDict):
     generation_id: str
 
 
-_EXAMPLE: Generation = {
+GENERATION: Generation = {
     "id": GENERATION_ID,
     "turn_id": TURN_ID,
     "session_id": SESSION_ID,
@@ -68,11 +74,15 @@ _EXAMPLE: Generation = {
 
 
 @blueprint.get("/api/v1/generations/<generation_id>")
-@described({200: Json(Generation, _EXAMPLE)})
+@described({200: Json(Generation, GENERATION)})
 def generation(generation_id: str) -> Response:
     """What became of one generation."""
-    found = services().conversations.generation(current_account().id, generation_id)
-    return jsonify({name: getattr(found, name) for name in Generation.__annotations__})
+    return jsonify(told_generation(services().conversations.generation(current_account().id, generation_id)))
+
+
+def told_generation(row: Any) -> Generation:
+    """`row` of Conversations, as the API tells it."""
+    return cast(Generation, {name: getattr(row, name) for name in Generation.__annotations__})
 
 
 @blueprint.get("/api/v1/generations/<generation_id>/stream", endpoint="generation_stream")
@@ -103,10 +113,27 @@ def cancel_generation(generation_id: str) -> Response:
     return jsonify(told)
 
 
+@blueprint.post("/api/v1/generations/<generation_id>/again")
+@takes(NOTHING)
+@described(
+    {202: as_started("The voice is asked again, or was already; its turn.")},
+    asks=(IDEMPOTENCY_KEY, SCENARIO),
+    errors=(TurnRunning, QuestionPassed, VoiceGone, MessageIdReused),
+    follow_ups=FOLLOW_UPS,
+)
+def try_again(generation_id: str) -> Response:
+    """Asks the voice of a generation again, and no other, without repeating the question.
+
+    A generation is tried again once, however often that is asked; the turn that there is, is answered. With an
+    `Idempotency-Key` each key asks once."""
+    tries = services().conversations.tries_of_generation(current_account().id, generation_id)
+    return told_turn(tries.session_id, asked_again(tries, tries.of(generation_id)))
+
+
 @blueprint.get("/api/sessions/<session_id>/stream/<voice>")
 @streams
 @described({200: event_stream.TURN, 204: event_stream.HAD_EVERYTHING})
 def voice_stream(session_id: str, voice: str) -> Response:
-    """That voice of the conversation's newest turn, from the reader's position on."""
+    """That voice's newest answer to the newest question, merges aside, from the reader's position on."""
     followed = services().answering.turns.follow_voice(current_account().id, session_id, voice)
     return stream(followed.turn, one_voice(voice, alone=followed.is_alone))

@@ -56,14 +56,13 @@ Model = Annotated[
     AfterValidator(_model),
     WithJsonSchema({"type": "string", "pattern": f"^{MODEL_NAME.pattern}$"}),
 ]
+VoiceKey = Annotated[
+    str,
+    StringConstraints(pattern=VOICE_KEY_PATTERN),
+    WithJsonSchema({"type": "string", "pattern": VOICE_KEY_PATTERN}),
+]
 VoiceKeys = Annotated[
-    list[
-        Annotated[
-            str,
-            StringConstraints(pattern=VOICE_KEY_PATTERN),
-            WithJsonSchema({"type": "string", "pattern": VOICE_KEY_PATTERN}),
-        ]
-    ],
+    list[VoiceKey],
     Field(min_length=1, max_length=8, json_schema_extra={"uniqueItems": True}),
     AfterValidator(_voices),
 ]

@@ -108,7 +108,7 @@ def _told(route: Route, schemas: Schemas) -> dict[str, Any]:
     told |= _security(route) | {"parameters": list(_parameters(route))}
     if route.operation.takes is not None:
         told["requestBody"] = {
-            "required": True,
+            "required": route.operation.needs_body,
             "content": {
                 "application/json": {
                     "schema": schemas.of(route.operation.takes),

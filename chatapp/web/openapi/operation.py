@@ -61,6 +61,7 @@ class Operation:
     asks: tuple[Parameter, ...]
     errors: tuple[type[ChatappError], ...]
     follow_ups: Mapping[str, Mapping[str, str]]
+    needs_body: bool = True
 
     @property
     def stream(self) -> Stream | None:
@@ -75,12 +76,13 @@ def described(
     asks: tuple[Parameter, ...] = (),
     errors: tuple[type[ChatappError], ...] = (),
     follow_ups: Mapping[str, Mapping[str, str]] | None = None,
+    needs_body: bool = True,
 ) -> Callable[[View], View]:
     """Marks a view with what it answers when it goes well, the body that it takes and an example of one, the query
     and header parameters that it reads, and the refusals that are its own. What every view may answer is added by
     rule, see chatapp/web/openapi/refusal.py. `follow_ups` are the operations that its first answer leads to, by
     their ids, with where their parameters stand in it."""
-    operation = Operation(answers, takes, example, asks, errors, follow_ups or {})
+    operation = Operation(answers, takes, example, asks, errors, follow_ups or {}, needs_body)
 
     def mark(view: View) -> View:
         setattr(view, _OPERATION, operation)

@@ -48,6 +48,8 @@ def map_case(context: HookContext, case: Case[Any]) -> Case[Any]:
     if _is_right(case) and isinstance(case.body, dict):
         if case.body.get("model"):
             case.body["model"] = OFFERED
+        if case.body.get("goes_on_from"):
+            case.body["goes_on_from"] = None
         name = case.body.get("name")
         if isinstance(name, str):
             case.body["name"] = "".join(each if each.isprintable() else "x" for each in name)

@@ -19,8 +19,10 @@ from chatapp.streaming.event import done, failure, snapshot, spoken_by, token, u
 from chatapp.streaming.voice_dialect import VoiceDialect
 from chatapp.web.openapi import example
 from tests.web.conftest import PASSWORD, Person, bearer_client, parts_of
-from tests.web.event_stream import Frame, frames_of
+from tests.web.event_stream import Frame, frames_of, until
 
+ANOTHER_ID = "01a1fdee53391c2d3e4f5a6b7c8d9e0f"
+"""Of another voice's answer, and of its generation."""
 NOW = datetime(2026, 11, 21, 11, 46, 56, tzinfo=UTC)
 
 
@@ -113,10 +115,11 @@ def story(app: Flask, person: Person) -> None:
             {"jti": example.JTI, "user_id": person.id, "name": "backup script", "expires_at": NOW},
         )
         connection.execute(insert(Message), question)
-        connection.execute(
-            insert(Message),
-            {**reply, "parent_id": example.QUESTION_ID, "generation_id": example.GENERATION_ID},
-        )
+        reply |= {"parent_id": example.QUESTION_ID}
+        connection.execute(insert(Message), {**reply, "generation_id": example.GENERATION_ID})
+        another = {"id": ANOTHER_ID, "turn_id": example.TURN_ID, "voice": "explorer", "model": example.MODEL}
+        connection.execute(insert(Generation), {**another, "status": "complete", "finish_reason": "stop"})
+        connection.execute(insert(Message), {**reply, "id": ANOTHER_ID, "generation_id": ANOTHER_ID})
 
 
 @pytest.mark.usefixtures("story")
@@ -125,6 +128,9 @@ def test_every_example_is_answered_as_described(app: Flask, person: Person, desc
     api = bearer_client(app, person)
     for method, path, operation in described.operations():
         assert faults_of_call(described, api, method, path, operation) == [], f"{method} {path}"
+        assert until(lambda: not parts_of(app).busy), (
+            "what is asked next may be asked of a conversation at rest"
+        )
 
 
 def faults_of_call(
