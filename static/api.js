@@ -42,7 +42,11 @@ export function cancelTurn(url) {
   return post(url, undefined, "The answer was not stopped: try again in a moment.");
 }
 
-/** The finished messages of a turn, as HTML from the server's own renderer. */
+export function cancelGeneration(id) {
+  return post(`/api/v1/generations/${id}/cancel`, undefined, "The voice was not stopped: try again in a moment.");
+}
+
+/** The saved exchange that a turn belongs to, as HTML from the server's own renderer. */
 export async function finishedTurn(sessionId, turnId) {
   const response = await reach(`/c/${sessionId}/turns/${turnId}`, { headers: { Accept: "text/html" } });
   if (response.redirected) throw new Refused("Your session has ended.", { status: 401 });

@@ -1,6 +1,6 @@
 // One conversation's page: sends messages, follows the turn that answers, and puts the saved form in its place.
 
-import { cancelTurn, finishedTurn, startTurn } from "./api.js";
+import { cancelGeneration, cancelTurn, finishedTurn, startTurn } from "./api.js";
 import { Composer } from "./composer.js";
 import { Messages } from "./messages.js";
 import { addConversation } from "./sidebar.js";
@@ -20,9 +20,10 @@ export class Chat {
   start() {
     this.composer.onSend = (message, clientMessageId) => this.send(message, clientMessageId);
     this.composer.onStop = () => this.stop();
+    this.messages.onStop = (generationId) => this.stopVoice(generationId);
     window.addEventListener("popstate", () => location.reload());
     window.addEventListener("pageshow", (event) => event.persisted && location.reload());
-    this.messages.scrollToEnd();
+    this.messages.scrollToBegin();
     this.resume();
   }
 
@@ -31,7 +32,7 @@ export class Chat {
     const running = this.messages.running();
     if (!running.length) return;
     const { turnId, streamUrl, cancelUrl } = running[0].dataset;
-    for (const reply of running) this.messages.adopt(reply);
+    this.messages.adopt(running);
     this.follow({ id: turnId, streamUrl, cancelUrl });
   }
 
@@ -40,23 +41,23 @@ export class Chat {
       this.composer.complain("The answer is still being written. Wait for its end, or stop it.");
       return;
     }
-    const own = this.messages.addOwn(message);
+    const exchange = this.messages.addOwn(message);
     this.composer.posting(true);
     try {
       const started = await startTurn({ message, sessionId: this.sessionId, clientMessageId });
       this.composer.accepted();
-      this.begin(started, message);
+      this.begin(started, message, exchange);
     } catch (refusal) {
-      own.remove();
+      exchange.remove();
       this.composer.refused(refusal);
     } finally {
       this.composer.posting(false);
     }
   }
 
-  begin(started, message) {
+  begin(started, message, exchange) {
     if (!this.sessionId) this.enter(started.session_id, message);
-    for (const { voice } of started.generations) this.messages.addReply(voice);
+    this.messages.addReplies(exchange, started.generations);
     this.follow({
       id: started.turn_id,
       streamUrl: started.stream_url,
@@ -90,12 +91,17 @@ export class Chat {
     };
     stream.onSnapshot = (generations) => {
       fresh = false;
-      for (const { voice, text } of generations) this.messages.replace(voice, text);
+      this.messages.stand(generations);
     };
     stream.onFailure = (voice, sentence) => this.messages.fail(voice, sentence);
+    stream.onVoiceEnd = (voice, reason) => this.tellEnd(this.messages.end(voice, reason));
     stream.onLost = (lost) => this.showLost(lost);
     stream.onEnd = () => this.settle(turn, stream);
     stream.start();
+  }
+
+  tellEnd(voice) {
+    if (voice) this.announce(`${voice.name}: ${voice.state.toLowerCase()}.`);
   }
 
   showLost(lost) {
@@ -113,13 +119,14 @@ export class Chat {
       stream.close();
       return this.leave(refusal);
     }
-    if (!this.messages.swap(html)) return stream.retry({ lost: false });
+    if (!this.messages.swap(html, turn.id)) return stream.retry({ lost: false });
     stream.close();
     this.turn = null;
     this.showLost(false);
     this.composer.complain("");
     this.composer.running(false);
-    this.announce(this.messages.lastReply());
+    this.announce(this.messages.outcome());
+    this.resume(); // somebody may have asked further since, in another tab
   }
 
   leave(refusal) {
@@ -134,6 +141,14 @@ export class Chat {
     if (!this.turn) return;
     try {
       await cancelTurn(this.turn.cancelUrl);
+    } catch (refusal) {
+      this.composer.refused(refusal);
+    }
+  }
+
+  async stopVoice(generationId) {
+    try {
+      await cancelGeneration(generationId);
     } catch (refusal) {
       this.composer.refused(refusal);
     }

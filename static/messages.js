@@ -1,18 +1,29 @@
 // The messages on the page: the optimistic copy of one's own, the replies that are arriving, the saved ones.
 
 import { addCopyButtons } from "./code_blocks.js";
+import { addReplies, newExchange } from "./exchange.js";
+import { Scroller } from "./scroller.js";
 import { useLocalTime } from "./times.js";
-import { TypedText } from "./typed_text.js";
-
-const NEAR_PX = 96;
+import { View } from "./view.js";
+import { Voice } from "./voice.js";
+import { useTabs } from "./voice_tabs.js";
 
 export class Messages {
+  onStop = () => {}; // (generation id): one voice of several is to stop
+
   constructor(container) {
     this.container = container;
-    this.pending = []; // articles that the saved ones will replace
-    this.replies = new Map(); // voice → {article, typed}
-    this.atEnd = true;
-    window.addEventListener("scroll", () => this.look(), { passive: true });
+    this.exchange = null; // the one that grows
+    this.voices = new Map(); // key → Voice, of those that are arriving
+    this.page = new Scroller(document.documentElement, window);
+    container.addEventListener("submit", (event) => this.submitted(event));
+    for (const section of container.querySelectorAll(".exchange")) useTabs(section);
+  }
+
+  submitted(event) {
+    if (!event.target.matches(".voice-stop")) return; // other forms lead to the page as it is then
+    event.preventDefault();
+    this.onStop(event.target.closest("article").dataset.generationId);
   }
 
   /** Articles that the server sent as still being written. */
@@ -20,108 +31,101 @@ export class Messages {
     return [...this.container.querySelectorAll('[aria-busy="true"][data-stream-url]')];
   }
 
-  adopt(article) {
-    article.querySelector(".message-stop")?.remove();
-    const typed = new TypedText(article.querySelector(".message-text"), () => this.follow());
-    this.replies.set(article.dataset.voice ?? "", { article, typed });
-    this.pending.push(article);
+  adopt(articles) {
+    this.exchange = articles[0].closest(".exchange");
+    for (const article of articles) {
+      const voice = new Voice(article);
+      voice.onShown = () => this.page.follow();
+      this.voices.set(article.dataset.voice, voice);
+    }
   }
 
   addOwn(text) {
-    const article = this.add("own-template");
-    article.querySelector(".message-text").textContent = text;
+    const section = newExchange(text);
+    this.container.append(section);
     this.scrollToEnd();
-    return article;
+    return section;
   }
 
-  addReply(voice) {
-    const article = this.add("reply-template");
-    article.dataset.voice = voice;
-    article.querySelector("h2").textContent = voice.charAt(0).toUpperCase() + voice.slice(1);
-    this.adopt(article);
+  addReplies(section, generations) {
+    this.adopt(addReplies(section, generations));
+    useTabs(section);
     this.scrollToEnd();
   }
 
-  add(template) {
-    const article = document.getElementById(template).content.firstElementChild.cloneNode(true);
-    this.container.append(article);
-    this.pending = this.pending.filter((each) => each.isConnected);
-    if (template === "own-template") this.pending.push(article);
-    return article;
+  append(key, text) {
+    this.voice(key)?.append(text);
   }
 
-  append(voice, text) {
-    this.reply(voice)?.typed.append(text);
-  }
-
-  replace(voice, text) {
-    this.reply(voice)?.typed.replace(text);
+  /** A snapshot: how each of them stands. */
+  stand(generations) {
+    for (const { voice, text, status } of generations) this.voice(voice)?.stand(text, status);
   }
 
   clear() {
-    for (const { typed } of this.replies.values()) typed.replace("");
+    for (const voice of this.voices.values()) voice.replace("");
   }
 
-  fail(voice, sentence) {
-    const note = document.createElement("p");
-    note.className = "message-note message-failed";
-    note.textContent = sentence;
-    this.reply(voice)?.article.append(note);
-    this.follow();
+  fail(key, sentence) {
+    this.voice(key)?.fail(sentence);
+    this.page.follow();
   }
 
-  /** With one voice the events name none. */
-  reply(voice) {
-    return this.replies.get(voice) ?? this.replies.values().next().value;
+  /** One of several has ended: its name and how; null for one that had. */
+  end(key, reason) {
+    const voice = this.voice(key);
+    return voice?.end(reason) ? voice : null;
   }
 
-  /** Puts the saved messages in place of the pending ones; false, and nothing done, if they are not finished. */
-  swap(html) {
-    const saved = [...new DOMParser().parseFromString(html, "text/html").querySelectorAll("article")];
-    if (saved.some((article) => article.getAttribute("aria-busy") === "true")) return false;
-    for (const article of saved) this.take(article);
-    for (const article of this.pending) article.remove();
+  /** Where only one answers, the events name none. One that is named and not known had ended before the page came. */
+  voice(key) {
+    return key === undefined ? this.voices.values().next().value : this.voices.get(key);
+  }
+
+  /** Puts the saved exchange in place of the one that grew; false, and nothing done, if the turn goes on. */
+  swap(html, turnId) {
+    const saved = new DOMParser().parseFromString(html, "text/html").querySelector(".exchange");
+    if (saved.querySelector(`[aria-busy="true"][data-turn-id="${turnId}"]`)) return false;
+    const view = new View(this.exchange);
+    this.exchange.replaceWith(saved);
+    addCopyButtons(saved);
+    useLocalTime(saved);
+    useTabs(saved);
+    view.giveTo(saved);
     this.settle();
-    this.follow();
+    this.page.follow();
     return true;
   }
 
-  take(article) {
-    const id = article.dataset.messageId;
-    const shown = [...this.container.children].find((each) => each.dataset.messageId === id);
-    if (shown && !this.pending.includes(shown)) shown.replaceWith(article);
-    else this.container.insertBefore(article, this.pending.find((each) => each.isConnected) ?? null);
-    addCopyButtons(article);
-    useLocalTime(article);
-  }
-
   settle() {
-    for (const { article } of this.replies.values()) {
-      article.removeAttribute("aria-busy");
-      article.querySelector(".waiting")?.remove();
-    }
-    this.pending = [];
-    this.replies.clear();
+    for (const voice of this.voices.values()) voice.settle();
+    this.exchange = null;
+    this.voices.clear();
   }
 
-  lastReply() {
-    const replies = this.container.querySelectorAll(".message-reply");
-    const text = replies[replies.length - 1]?.innerText ?? "";
+  /** What the newest exchange says, for who listens: the only answer, or who answered how. */
+  outcome() {
+    const section = this.container.querySelector(".exchange:last-of-type");
+    const voices = [...section.querySelectorAll(".voice")];
+    const merge = section.querySelector(".message-merge");
+    if (voices.length && !merge) return voices.map(stateOf).join(" ");
+    const text = (merge ?? section.querySelector(".message-reply"))?.innerText ?? "";
     return text.length > 1000 ? `${text.slice(0, 1000)} …` : text;
   }
 
-  look() {
-    const page = document.documentElement;
-    this.atEnd = page.scrollHeight - window.innerHeight - window.scrollY < NEAR_PX;
-  }
-
-  /** Keeps the end in sight for a reader who is at the end, and leaves everybody else where they read. */
-  follow() {
-    if (this.atEnd) window.scrollTo(0, document.documentElement.scrollHeight);
+  /** Where the address points to, or the end. */
+  scrollToBegin() {
+    const target = location.hash.length > 1 && document.getElementById(location.hash.slice(1));
+    if (!target || !this.container.contains(target)) this.scrollToEnd();
+    else this.page.look();
   }
 
   scrollToEnd() {
-    this.atEnd = true;
-    this.follow();
+    this.page.atEnd = true;
+    this.page.follow();
   }
+}
+
+function stateOf(article) {
+  return `${article.querySelector("h2").textContent}: ${article.dataset.state.toLowerCase()}.`;
 }

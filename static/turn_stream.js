@@ -2,12 +2,13 @@
 
 import { Line } from "./line.js";
 
-const EVENTS = ["token", "snapshot", "failure", "heartbeat", "usage", "done"];
+const EVENTS = ["token", "snapshot", "failure", "heartbeat", "usage", "voice_done", "done"];
 
 export class TurnStream {
   onText = () => {};
   onSnapshot = () => {};
   onFailure = () => {};
+  onVoiceEnd = () => {}; // one voice of several
   onLost = () => {};
   onEnd = () => {}; // it looks like the end: then either `retry` or `close`
 
@@ -25,6 +26,7 @@ export class TurnStream {
     if (name === "token") this.onText(data.voice, data.text);
     else if (name === "snapshot") this.onSnapshot(data.generations);
     else if (name === "failure") this.onFailure(data.voice, data.message);
+    else if (name === "voice_done") this.onVoiceEnd(data.voice, data.finish_reason);
     else if (name === "done") this.end();
   }
 

@@ -3,19 +3,22 @@
 // Each line is an element of its own: the browser lays out again only the line that grows, so that a long answer
 // costs no more per piece than a short one.
 
+import { beforeNextFrame } from "./frame.js";
+
 export class TypedText {
+  /** `onShown` is called when what was waiting has been written, and nothing more is written in this frame. */
   constructor(element, onShown) {
     this.element = element;
-    this.onShown = onShown;
     this.waiting = [];
     this.line = null; // the text node that grows
-    this.frame = 0;
     this.stale = false;
+    this.show = () => this.write();
+    this.onShown = onShown;
   }
 
   append(text) {
     this.waiting.push(text);
-    this.frame ||= requestAnimationFrame(() => this.show());
+    beforeNextFrame(this.show, this.onShown);
   }
 
   replace(text) {
@@ -24,14 +27,12 @@ export class TypedText {
     this.append(text);
   }
 
-  show() {
-    this.frame = 0;
+  write() {
     if (this.stale) this.element.replaceChildren();
     if (this.stale) this.line = null;
     this.stale = false;
     for (const piece of this.waiting.join("").split(/(?<=\n)/)) this.type(piece);
     this.waiting = [];
-    this.onShown();
   }
 
   type(piece) {

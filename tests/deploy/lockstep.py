@@ -14,35 +14,16 @@ from typing import Any, Self
 
 PATIENCE_S = 20
 _END = object()
+_CUT = object()
 
 
-class LockstepUpstream:
-    """Answers one chat completion at a time, piece by piece, as `give` hands them over; a context manager."""
+class LedAnswer:
+    """An answer that is sent piece by piece, as `give` hands them over; when it has ended there can be another."""
 
     def __init__(self) -> None:
         self._pieces: queue.Queue[object] = queue.Queue()
         self._asked = threading.Semaphore(0)
         self._hung_up = threading.Event()
-        handler = type("Handler", (_Handler,), {"upstream": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.end()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}/v1"
 
     def give(self, text: str) -> None:
         """Sends one delta to whoever is being answered."""
@@ -51,6 +32,10 @@ class LockstepUpstream:
     def end(self) -> None:
         """Ends the answer as a whole one."""
         self._pieces.put(_END)
+
+    def cut(self) -> None:
+        """Breaks the answer off."""
+        self._pieces.put(_CUT)
 
     def wait_until_asked(self) -> None:
         assert self._asked.acquire(timeout=PATIENCE_S), "nobody asked upstream for an answer"
@@ -76,9 +61,40 @@ class LockstepUpstream:
         self._hung_up.set()
 
 
-class _Handler(BaseHTTPRequestHandler):
+class LockstepUpstream(LedAnswer):
+    """Answers one chat completion at a time; a context manager."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        handler = type("Handler", (AnswerHandler,), {"answer_to": lambda handler, asked: self})
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.end()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_address[1]}/v1"
+
+
+class AnswerHandler(BaseHTTPRequestHandler):
+    """Serves chat completions by the answers that `answer_to` finds for them."""
+
     protocol_version = "HTTP/1.1"
-    upstream: LockstepUpstream
+
+    def answer_to(self, asked: Mapping[str, Any]) -> LedAnswer:
+        raise NotImplementedError
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the library's name
         """Says nothing: a test's output is for failures."""
@@ -87,19 +103,21 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer({"object": "list", "data": [{"id": "gpt-4o-mini", "object": "model"}]})
 
     def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self.upstream.begin()
+        answer = self.answer_to(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        answer.begin()
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
-        for piece in self._pieces():
-            self._chunk(piece)
+        for piece in self._pieces(answer):
+            self._chunk(answer, piece)
         self.close_connection = True
 
-    def _pieces(self) -> Iterator[bytes]:
+    def _pieces(self, answer: LedAnswer) -> Iterator[bytes]:
         while not self._caller_left():
-            piece = self.upstream.next_piece()
+            piece = answer.next_piece()
+            if piece is _CUT:
+                return
             if piece is _END:
                 yield _event({}, "stop")
                 yield b"data: [DONE]\n\n"
@@ -107,7 +125,7 @@ class _Handler(BaseHTTPRequestHandler):
                 return
             if piece is not None:
                 yield _event({"content": piece}, None)
-        self.upstream.note_hang_up()
+        answer.note_hang_up()
 
     def _caller_left(self) -> bool:
         readable, _, _ = select.select([self.connection], [], [], 0)
@@ -118,11 +136,11 @@ class _Handler(BaseHTTPRequestHandler):
         except OSError:
             return True
 
-    def _chunk(self, data: bytes) -> None:
+    def _chunk(self, answer: LedAnswer, data: bytes) -> None:
         try:
             self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
         except OSError:
-            self.upstream.note_hang_up()
+            answer.note_hang_up()
 
     def _answer(self, body: object) -> None:
         data = json.dumps(body).encode()

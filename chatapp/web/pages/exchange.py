@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 from typing import Any
@@ -15,14 +15,14 @@ from chatapp.web.pieces import Pieces
 class ShownReply:
     """What one voice replied, or one merge of all: its newest try, and those before it, oldest first.
 
-    `chosen_id` is the try that the conversation goes on from, if it is one of these. `offers_again` and
-    `offers_choice` say what somebody can do now."""
+    `chosen_id` is the try that the conversation goes on from, if it is one of these. `choice` is the one that it can
+    go on from, `offers_again` says that the voice can be asked once more; both now, and by whoever looks."""
 
     message: ShownMessage
     earlier: tuple[ShownMessage, ...]
     chosen_id: str | None
     offers_again: bool
-    offers_choice: bool
+    choice: ShownMessage | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,15 +120,12 @@ def _tries(replies: Sequence[ShownMessage]) -> list[list[ShownMessage]]:
 def _reply(tries: Sequence[ShownMessage], chosen_id: str | None, is_open: bool, beside: bool) -> ShownReply:
     """`is_open` says that more can be asked of this exchange, `beside` that there is a choice."""
     *earlier, newest = tries
-    chosen = next((each.id for each in _could_be_chosen(tries) if each.id == chosen_id), None)
+    chosen = next((each.id for each in tries if each.id == chosen_id and (each.content or each.is_running)), None)
+    with_text = next((each for each in reversed(tries) if each.content), None)
     return ShownReply(
         newest,
         tuple(earlier),
         chosen if beside else None,
-        is_open and not newest.is_whole,
-        is_open and beside and bool(newest.content),
+        offers_again=is_open and not newest.is_whole,
+        choice=with_text if is_open and beside else None,
     )
-
-
-def _could_be_chosen(tries: Sequence[ShownMessage]) -> Iterator[ShownMessage]:
-    return (each for each in tries if each.content or each.is_running)
