@@ -41,6 +41,7 @@ class Told(StrEnum):
     ASKED_FOR_TOKEN = "422 token"
     SIGN_IN = "303 to the sign-in"
     NO_FORM_TOKEN = "403 of a form"
+    FORBIDDEN = "403 for who is no administrator"
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,12 +163,42 @@ class OwnedForm(OwnedPage):
         return _as_a_form(by, OwnedPage.told(self, who, by))
 
 
+@dataclass(frozen=True, slots=True)
+class Administrators(Route):
+    """An administrator may. Others who are signed in are told that they may not, whether it is there or not."""
+
+    def told(self, who: Who, by: By) -> Told:
+        if not _is_let_in(who, by):
+            return Told.UNAUTHORIZED
+        return Told.GRANTED if who is Who.ADMINISTRATOR else Told.FORBIDDEN
+
+
+@dataclass(frozen=True, slots=True)
+class AdministratorsPage(Route):
+    """An administrator may read it."""
+
+    def told(self, who: Who, by: By) -> Told:
+        if not _is_let_in(who, by):
+            return Told.SIGN_IN
+        return Told.GRANTED if who is Who.ADMINISTRATOR else Told.FORBIDDEN
+
+
+@dataclass(frozen=True, slots=True)
+class AdministratorsForm(AdministratorsPage):
+    """An administrator may post it from our own form."""
+
+    def told(self, who: Who, by: By) -> Told:
+        return _as_a_form(by, AdministratorsPage.told(self, who, by))
+
+
 def _as_a_form(by: By, told: Told) -> Told:
     return Told.NO_FORM_TOKEN if by is By.BEARER and told is not Told.SIGN_IN else told
 
 
 NOBODY = {"email": "nobody@example.org", "password": "x"}
 MESSAGE = {"message": "Hi"}
+VOICE = {"key": "{new_key}", "name": "New", "colour": "#2f6f8f", "prompt": "Answer."}
+IMPORTED = '[voices.imported]\nname = "New"\ncolour = "#2f6f8f"\nprompt = "Answer."\n'
 
 POLICY: dict[str, Route] = {
     "GET /static/<path:filename>": Open(),
@@ -233,4 +264,30 @@ POLICY: dict[str, Route] = {
     # What can be asked for
     "GET /api/v1/models": SignedIn(),
     "GET /api/v1/voices": SignedIn(),
+    "POST /api/v1/voices": SignedIn(201, json=VOICE),
+    "GET /api/v1/voices/<key>": Owned(),
+    "PATCH /api/v1/voices/<key>": Owned(json={"name": "Another"}),
+    "DELETE /api/v1/voices/<key>": Owned(204),
+    "GET /api/v1/voices.toml": SignedIn(),
+    "POST /api/v1/voices/import": SignedIn(json={"toml": IMPORTED}),
+    "GET /api/v1/team/voices": Administrators(),
+    "POST /api/v1/team/voices": Administrators(201, json=VOICE),
+    "PATCH /api/v1/team/voices/<team_key>": Administrators(json={"name": "Another"}),
+    "DELETE /api/v1/team/voices/<team_key>": Administrators(204),
+    "GET /voices": Page(),
+    "GET /voices.toml": Page(),
+    "POST /voices.toml": Form(303, form={"toml": IMPORTED}),
+    "GET /new-voice": Page(),
+    "POST /new-voice": Form(303, form={**VOICE, "history": "branch"}),
+    "GET /voices/<key>": OwnedPage(),
+    "POST /voices/<key>": OwnedForm(303, form={**VOICE, "history": "own"}),
+    "POST /voices/<key>/remove": OwnedForm(303, form={}),
+    "POST /voices/<key>/disable": OwnedForm(303, form={"disabled": "1"}),
+    "GET /team/voices": AdministratorsPage(),
+    "GET /team/new-voice": AdministratorsPage(),
+    "POST /team/new-voice": AdministratorsForm(303, form={**VOICE, "history": "branch"}),
+    "GET /team/voices/<team_key>": AdministratorsPage(),
+    "POST /team/voices/<team_key>": AdministratorsForm(303, form={**VOICE, "history": "all"}),
+    "POST /team/voices/<team_key>/remove": AdministratorsForm(303, form={}),
+    "POST /team/voices/<team_key>/disable": AdministratorsForm(303, form={"disabled": "1"}),
 }

@@ -139,6 +139,11 @@ def _assert_told(answered: TestResponse, told: Told, row: str, who: Who, by: By)
             assert answered.headers["Location"].startswith("/sign-in"), cell
         case Told.NO_FORM_TOKEN:
             assert (answered.status_code, answered.mimetype) == (403, "text/html"), cell
+        case Told.FORBIDDEN if not is_api:
+            assert (answered.status_code, answered.mimetype) == (403, "text/html"), cell
+            assert "Only an administrator" in answered.get_data(as_text=True), cell
+        case Told.FORBIDDEN:
+            assert "Only an administrator" in assert_error(answered, 403, "FORBIDDEN")["message"], cell
         case Told.MISSING if not is_api:
             assert (answered.status_code, answered.mimetype) == (404, "text/html"), cell
         case Told.MISSING:

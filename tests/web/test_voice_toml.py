@@ -38,7 +38,7 @@ HOSTILE = [
     "🤖",
 ]
 
-text = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=30)
+text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=30)
 hostile = st.lists(st.sampled_from(HOSTILE) | text, max_size=12).map("".join)
 prompts = hostile.map(lambda each: each.replace("\r\n", "\n").replace("\r", "\n").strip() or "x")
 names = st.text(st.characters(codec="utf-8", categories=("L", "N", "P", "S")), min_size=1, max_size=10)

@@ -11,7 +11,7 @@ from typing import Any
 import jwt
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import insert, update
+from sqlalchemy import delete, insert, update
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
@@ -19,6 +19,7 @@ from chatapp.store.account import ApiToken, User
 from chatapp.store.base import Base, now
 from chatapp.store.conversation import Conversation, Generation, Message, Turn
 from chatapp.store.identifier import new_id
+from chatapp.store.voice import VoiceRow
 from chatapp.streaming.position import new_log_id
 from chatapp.turns.continued import new_session_id
 from tests.web.conftest import Person, SignUp, api_token, form_token, parts_of
@@ -43,6 +44,9 @@ class Things:
     jti: str
     canary: str
     voice: str = "seeker"
+    key: str = "nobody-s"
+    team_key: str = "no-team-s"
+    new_key: str = "new"
     filename: str = "style.css"
     name: str = "2f6f8f-8a5a00"
 
@@ -97,9 +101,11 @@ class World:
         return cookie, api_token(client)
 
     def new_things(self, who: Who) -> Things:
-        """A conversation with one whole turn, and an API token, all of that person."""
+        """A conversation with one whole turn, an API token and a voice, all of that person, and a voice of the
+        team's."""
         person, canary = self.people[who], f"said-to-{self.people[who].id}"
-        things = Things(new_session_id(), new_id(), new_id(), new_id(), canary)
+        keys = {name: new_id() for name in ("key", "team_key", "new_key")}
+        things = Things(new_session_id(), new_id(), new_id(), new_id(), canary, **keys)
         place = {"session_id": things.session_id, "turn_id": things.turn_id}
         ended = {"status": "complete", "finish_reason": "stop", "ended_at": now()}
         question, reply = new_id(), new_id()
@@ -115,8 +121,13 @@ class World:
             (Message, {**place, "id": question, "role": "user", "content": canary}),
             (Message, {**place, "id": reply, "role": "assistant", "content": canary, "parent_id": question,
                        "generation_id": things.generation_id}),
+            (VoiceRow, _voice(person.id, things.key, canary)),
+            (VoiceRow, _voice(None, things.team_key, "of the team")),
         ]  # fmt: skip
+        first = [key for each in self.things.values() for key in (each.key, each.team_key)]
         with self._parts.database.write() as connection:
+            # There may not be many; those of the first things are asked for again.
+            connection.execute(delete(VoiceRow).where(VoiceRow.key.not_in(first)))
             for model, row in rows:
                 connection.execute(insert(model), row)
         return things
@@ -180,6 +191,11 @@ class World:
         self._observer.close()
 
 
+def _voice(owner_id: str | None, key: str, name: str) -> dict[str, Any]:
+    told = {"key": key, "name": name[:40], "colour": "#2f6f8f", "description": name, "prompt": name}
+    return {**told, "owner_id": owner_id, "parameters": {}, "history": "branch"}
+
+
 def _in_a_year() -> Any:
     return now().replace(year=now().year + 1, day=1)
 
@@ -200,8 +216,14 @@ def methods_of(rule: Rule) -> set[str]:
 
 
 def allowed_at(app: Flask, rule: str) -> set[str]:
-    """All methods of the rules that are written like `rule`."""
-    return {method for each in app.url_map.iter_rules() if each.rule == rule for method in each.methods or ()}
+    """All methods of the rules that what is written like `rule` fits; a voice may be called `import`, too."""
+    return {
+        method for each in app.url_map.iter_rules() if _fits(each.rule, rule) for method in each.methods or ()
+    }
+
+
+def _fits(rule: str, path: str) -> bool:
+    return re.fullmatch(re.sub(r"<[^>]+>", "[^/]+", re.escape(rule)), path) is not None
 
 
 def body_of(answered: TestResponse) -> str:

@@ -1,5 +1,5 @@
 """The pages. Importing this package gives the blueprint its views."""
 
-from chatapp.web.pages import account, api_token, colours, conversation, reply, turn
+from chatapp.web.pages import account, api_token, colours, conversation, reply, turn, voice, voice_toml
 
-__all__ = ["account", "api_token", "colours", "conversation", "reply", "turn"]
+__all__ = ["account", "api_token", "colours", "conversation", "reply", "turn", "voice", "voice_toml"]

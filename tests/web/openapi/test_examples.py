@@ -18,7 +18,7 @@ from chatapp.streaming.dialect import EVENTS, PLAIN
 from chatapp.streaming.event import done, failure, snapshot, spoken_by, token, usage, voice_done
 from chatapp.streaming.voice_dialect import VoiceDialect
 from chatapp.web.openapi import example
-from tests.web.conftest import PASSWORD, Person, bearer_client, parts_of
+from tests.web.conftest import PASSWORD, Person, bearer_client, make_administrator, parts_of
 from tests.web.event_stream import Frame, frames_of, until
 
 ANOTHER_ID = "01a1fdee53391c2d3e4f5a6b7c8d9e0f"
@@ -69,7 +69,8 @@ def described(app: Flask) -> Described:
 
 @pytest.fixture
 def story(app: Flask, person: Person) -> None:
-    """What the examples tell of, said by `person`."""
+    """What the examples tell of, said by `person`, who is an administrator."""
+    make_administrator(app, person)
     ids = {"session_id": example.SESSION_ID, "turn_id": example.TURN_ID}
     with parts_of(app).database.write() as connection:
         connection.execute(
