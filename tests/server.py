@@ -114,10 +114,10 @@ class RunningServer:
         self.sign_up()
         return self.flask("token", "create", self.email)
 
-    def sign_up(self) -> None:
+    def sign_up(self, *options: str) -> None:
         """Makes the user `email` with `password`; once, however often it is called."""
         if not self._signed_up:
-            self.create_user(self.email, self.password)
+            self.create_user(self.email, self.password, *options)
             self._signed_up = True
 
     def create_user(self, email: str, password: str, *options: str) -> None:

@@ -269,7 +269,7 @@ POLICY: dict[str, Route] = {
     "PATCH /api/v1/voices/<key>": Owned(json={"name": "Another"}),
     "DELETE /api/v1/voices/<key>": Owned(204),
     "GET /api/v1/voices.toml": SignedIn(),
-    "POST /api/v1/voices/import": SignedIn(json={"toml": IMPORTED}),
+    "POST /api/v1/voices.toml": SignedIn(json={"toml": IMPORTED}),
     "GET /api/v1/team/voices": Administrators(),
     "POST /api/v1/team/voices": Administrators(201, json=VOICE),
     "PATCH /api/v1/team/voices/<team_key>": Administrators(json={"name": "Another"}),

@@ -216,14 +216,8 @@ def methods_of(rule: Rule) -> set[str]:
 
 
 def allowed_at(app: Flask, rule: str) -> set[str]:
-    """All methods of the rules that what is written like `rule` fits; a voice may be called `import`, too."""
-    return {
-        method for each in app.url_map.iter_rules() if _fits(each.rule, rule) for method in each.methods or ()
-    }
-
-
-def _fits(rule: str, path: str) -> bool:
-    return re.fullmatch(re.sub(r"<[^>]+>", "[^/]+", re.escape(rule)), path) is not None
+    """All methods of the rules that are written like `rule`."""
+    return {method for each in app.url_map.iter_rules() if each.rule == rule for method in each.methods or ()}
 
 
 def body_of(answered: TestResponse) -> str:

@@ -53,7 +53,7 @@ def voices_as_toml() -> Response:
     return toml_of(asked_scope(request.args.get("scope", "own")))
 
 
-@blueprint.post("/voices/import")
+@blueprint.post("/voices.toml")
 @takes(TOML)
 @described(
     {200: Json(ImportedVoices, {"keys": ["poet"]}, "All of them are there now.")},

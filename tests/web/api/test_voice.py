@@ -115,7 +115,7 @@ def test_the_team_s_are_listed_changed_and_removed_by_administrators(
         api.post("/api/v1/team/voices", json=POET),
         api.patch("/api/v1/team/voices/poet", json={}),
         api.delete("/api/v1/team/voices/poet"),
-        api.post("/api/v1/voices/import", json={"toml": "", "scope": "team"}),
+        api.post("/api/v1/voices.toml", json={"toml": "", "scope": "team"}),
     ):
         told = assert_error(answered, 403, "FORBIDDEN")
         assert told["message"] == "Only an administrator can see to the team's voices."

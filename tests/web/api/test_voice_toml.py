@@ -13,7 +13,7 @@ from chatapp.web.voice_toml import MOST_BYTES, written
 from tests.web.conftest import Person, assert_error, fields_at_fault, make_administrator
 
 GOOD = '[voices.poet]\nname = "Poet"\ncolour = "#7a3fa0"\nprompt = "Rhyme."\n'
-IMPORT = "/api/v1/voices/import"
+IMPORT = "/api/v1/voices.toml"
 
 
 def test_one_s_own_go_out_and_in(api: FlaskClient, strange_api: FlaskClient) -> None:

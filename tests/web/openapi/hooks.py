@@ -8,12 +8,18 @@ from typing import Any
 import schemathesis
 from schemathesis import Case, HookContext
 
+from chatapp.turns.built_in_voices import BUILT_IN
+
 OFFERED = "gpt-6-luna"
 """The one model of the server under test."""
 OWN_TOKEN = "SCHEMATHESIS_OWN_TOKEN"
 """The variable that holds the `jti` of the token that the run itself signs in with."""
 _NOBODY = "0" * 32
-_LONGEST = {"message": 4000, "title": 120, "name": 128}
+_LONGEST = {"message": 4000, "title": 120, "name": 128, "description": 200, "prompt": 4000}
+_LONGEST_OF_VOICES = _LONGEST | {"name": 40}
+_ON_A_LINE = ("name", "description")
+_MAY_BE_EMPTY = {"description"}
+_TOML = '[voices.bard]\nname = "Bard"\ncolour = "#7a3fa0"\nprompt = "Sing."\n'
 
 
 @schemathesis.hook
@@ -42,17 +48,27 @@ def _item(name: str, data: dict[str, Any]) -> dict[str, Any]:
 
 @schemathesis.hook
 def map_case(context: HookContext, case: Case[Any]) -> Case[Any]:
-    """Which models are offered is told to who is signed in, and changes: the description says what a model's name
-    looks like. One that is made up becomes one that is there. And a token's name has what can be seen alone, of
-    which no pattern knows that every reader of patterns understands."""
+    """Which models and voices are offered is told to who is signed in, and changes: the description says what their
+    names look like. Those that are made up become ones that are there, and a text becomes TOML. How many tokens there
+    may be is a setting. And a name has what can be seen alone, of which no pattern knows that every reader of patterns
+    understands."""
     if _is_right(case) and isinstance(case.body, dict):
-        if case.body.get("model"):
-            case.body["model"] = OFFERED
-        if case.body.get("goes_on_from"):
-            case.body["goes_on_from"] = None
-        name = case.body.get("name")
-        if isinstance(name, str):
-            case.body["name"] = "".join(each if each.isprintable() else "x" for each in name)
+        body: dict[str, Any] = case.body
+        if body.get("model"):
+            body["model"] = OFFERED
+        if body.get("goes_on_from"):
+            body["goes_on_from"] = None
+        if body.get("voices"):
+            body["voices"] = list(BUILT_IN)[: len(body["voices"])]
+        if body.get("key") in BUILT_IN:  # one that is disabled would stop every message that asks it
+            body["key"] = f"own-{body['key']}"
+        if "toml" in body:
+            body["toml"] = _TOML
+        if (body.get("parameters") or {}).get("max_output_tokens"):
+            body["parameters"]["max_output_tokens"] = 100
+        for name in _ON_A_LINE:
+            if isinstance(body.get(name), str):
+                body[name] = "".join(each if each.isprintable() else "x" for each in body[name])
     return case
 
 
@@ -69,7 +85,8 @@ def filter_case(context: HookContext, case: Case[Any]) -> bool:
     body = case.body if isinstance(case.body, dict) else {}
     if _is_right(case):
         return not _names_differ(body, dict(case.headers or {}))
-    return not any(_fits_when_trimmed(body.get(name), longest) for name, longest in _LONGEST.items())
+    bounds = _LONGEST_OF_VOICES if "voices" in case.operation.path else _LONGEST
+    return not any(_fits_when_trimmed(name, body.get(name), longest) for name, longest in bounds.items())
 
 
 def _is_right(case: Case[Any]) -> bool:
@@ -84,6 +101,9 @@ def _names_differ(body: dict[str, Any], headers: dict[str, Any]) -> bool:
     return len(set(map(str, named))) > 1
 
 
-def _fits_when_trimmed(text: Any, longest: int) -> bool:
-    """A text is measured without the blanks around it."""
-    return isinstance(text, str) and len(text) > longest and 0 < len(text.strip()) <= longest
+def _fits_when_trimmed(name: str, text: Any, longest: int) -> bool:
+    """A text is measured without the blanks around it, and a line break is one character, however it is written."""
+    if not isinstance(text, str) or len(text) <= longest:
+        return False
+    trimmed = text.strip().replace("\r\n", "\n")
+    return len(trimmed) <= longest and bool(trimmed or name in _MAY_BE_EMPTY)

@@ -73,6 +73,7 @@ def test_no_server_error_and_no_answer_that_is_not_described(tmp_path: Path) -> 
     with ScriptedUpstream(at_once) as upstream:
         settings = {"OPENAI_BASE_URL": upstream.base_url, "OPENAI_API_KEY": "key-for-the-test"}
         with RunningServer(tmp_path, {**settings, "CHATAPP_MODELS": OFFERED}) as server:
+            server.sign_up("--admin")  # who may ask for everything
             is_content, said = asked(server, tmp_path)
             assert is_content, f"seed {SEED}\n{said}"
             assert "Tested: " in said and "Stateful" in said
