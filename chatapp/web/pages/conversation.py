@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Response, current_app, redirect, render_template, request, url_for
+from flask import Response, current_app, redirect, request, url_for
 from markupsafe import Markup
 from werkzeug import Response as BaseResponse
 
@@ -23,9 +23,10 @@ from chatapp.web.body_size import MESSAGE, takes
 from chatapp.web.error_answers import headers_of
 from chatapp.web.identity import current_account
 from chatapp.web.limits.limits import limits
-from chatapp.web.pages.blocks_dialect import BlocksDialect
 from chatapp.web.pages.blueprint import blueprint
 from chatapp.web.pages.exchange import ShownExchange, begun_with_a_question, shown_exchanges
+from chatapp.web.pages.live_turn import live_dialect, live_voices
+from chatapp.web.pages.live_voice import LiveVoice
 from chatapp.web.pages.shown import shown_conversation
 from chatapp.web.pieces import Pieces
 from chatapp.web.services import services
@@ -124,8 +125,11 @@ def _refused(session_id: str | None, draft: str, error: ChatappError) -> Answer:
     return _page(found, draft=draft, form_error=error.message), error.status, headers_of(error)
 
 
-def _page(found: Any, *, running: FollowedTurn | None = None, **values: Any) -> str:
-    """The chat page for a conversation, or for a new one when `found` is None."""
+def _page(
+    found: Any, *, running: FollowedTurn | None = None, live: Sequence[LiveVoice] = (), **values: Any
+) -> str:
+    """The chat page for a conversation, or for a new one when `found` is None. Voices that are `live` have the replies
+    that they are writing in places of their own."""
     user_id = current_account().id
     conversations, session_id = services().conversations, found and found.session_id
     asked = request.args.get("before", "")
@@ -134,7 +138,9 @@ def _page(found: Any, *, running: FollowedTurn | None = None, **values: Any) -> 
     rows = conversations.latest_messages(user_id, session_id, MESSAGES + 1, before) if found else []
     kept = begun_with_a_question(rows, MESSAGES)
     more, rows = len(kept) < len(rows), kept
-    exchanges = shown_exchanges(rows, pieces, _goes_on_from(found, rows, before), newest=before is None)
+    settled = [row for row in rows if row.generation_id not in {each.generation_id for each in live}]
+    newest = before is None and not live
+    exchanges = shown_exchanges(settled, pieces, _goes_on_from(found, rows, before), newest=newest)
     askable = list(services().voices.offered(user_id).values())
     listed = conversations.list(user_id, _SIDEBAR + 1, _older_than())
     older = url_for("pages.conversation", session_id=session_id, before=rows[0].id) if more else None
@@ -143,11 +149,12 @@ def _page(found: Any, *, running: FollowedTurn | None = None, **values: Any) -> 
         "conversations": [shown_conversation(row, session_id) for row in listed[:_SIDEBAR]],
         "exchanges": exchanges,
         "askable": askable,
-        "colours": _colours(exchanges, askable),
+        "colours": [*(each.hash_colour for each in live), *_colours(exchanges, askable)],
         "older_url": older,
         "next_conversations_url": _older_conversations(listed),
         "running_turn": shown_turn(running) if running else None,
         "live_blocks": None,
+        "live_voices": live,
         "crowded": False,
         "client_message_id": secrets.token_urlsafe(16),
         "draft": "",
@@ -208,10 +215,10 @@ def shown_turn(turn: FollowedTurn) -> ShownTurn:
 def _streamed_page(found: Any, turn: FollowedTurn) -> Response:
     """The page with a hole where the answer goes. Both halves are made now, so that nothing is held while the
     answer is written."""
-    page = _page(found, running=turn, live_blocks=[_HERE])
+    voices = live_voices(current_account().id, found.session_id, turn)
+    page = _page(found, running=turn, live=[*voices.values()], live_blocks=[_HERE])
     head, _, tail = page.partition(_HERE)
-    again = Markup(render_template("_again.html", turn_id=turn.id))  # noqa: S704 - a template of our own
-    blocks = followed(turn, BlocksDialect(again), None)
+    blocks = followed(turn, live_dialect(turn, voices), None)
     streamed = Response(_pieces(head.encode(), blocks, tail.encode()), mimetype="text/html", headers=HEADERS)
     streamed.call_on_close(kept_place())
     return streamed
