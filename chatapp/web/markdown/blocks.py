@@ -7,6 +7,7 @@ import re
 from markupsafe import Markup
 
 from chatapp.web.markdown.formulas import DisplayMath, Reading
+from chatapp.web.markdown.references import Reference
 from chatapp.web.markdown.renderer import render_once
 
 _FENCE = re.compile(r"(`{3,})[^`]*$|(~{3,})")
@@ -26,7 +27,9 @@ class BlockStream:
     are all that can go on after a blank line. Where it is in doubt it waits, and the block comes later.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, known: tuple[Reference, ...] = ()) -> None:
+        """Marks of `known` voices become links to their replies."""
+        self._known = known
         self._line: list[str] = []  # pieces of the line that has not ended yet
         self._head = ""  # how that line begins
         self._carriage_return = ""  # held back: a line feed may follow
@@ -158,7 +161,7 @@ class BlockStream:
         lines, self._block = self._block, []
         self._fence, self._formula = "", None
         self._item_indent, self._clings, self._undecided = 0, False, False
-        html = render_once("\n".join([*lines, ""])) if lines else Markup()
+        html = render_once("\n".join([*lines, ""]), self._known) if lines else Markup()
         return [html] if html.strip() else []
 
 

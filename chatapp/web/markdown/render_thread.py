@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from gevent.threadpool import ThreadPool
 
@@ -21,6 +21,6 @@ def _thread() -> ThreadPool:
     return ThreadPool(1)
 
 
-def in_render_thread(work: Callable[..., Done], *values: str) -> Done:
+def in_render_thread(work: Callable[..., Done], *values: Any) -> Done:
     """What `work` returns for `values`, or raises; meanwhile the caller waits cooperatively."""
     return _thread().apply(work, values)

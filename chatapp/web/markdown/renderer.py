@@ -16,6 +16,7 @@ from chatapp.web.markdown.formulas import as_code, formulas, mathml
 from chatapp.web.markdown.highlighting import code_block
 from chatapp.web.markdown.limits import MAX_NESTING, MAX_SOURCE, Budget
 from chatapp.web.markdown.links import LinkPolicy, links
+from chatapp.web.markdown.references import Reference, References, of, references
 from chatapp.web.markdown.sanitizer import sanitize
 
 CACHED_SOURCE = 16_384
@@ -24,14 +25,15 @@ CACHED_SOURCE = 16_384
 _UNENCODABLE = re.compile("[\ud800-\udfff]")
 
 
-def render(source: str) -> Markup:
-    """The HTML of `source`. Never raises; whatever the text, nothing in the answer runs or loads anything."""
-    return _remembered(source) if len(source) <= CACHED_SOURCE else render_once(source)
+def render(source: str, known: tuple[Reference, ...] = ()) -> Markup:
+    """The HTML of `source`, in which marks of `known` voices are links to their replies. Never raises; whatever the
+    text, nothing in the answer runs or loads anything."""
+    return _remembered(source, known) if len(source) <= CACHED_SOURCE else render_once(source, known)
 
 
-def render_once(source: str) -> Markup:
+def render_once(source: str, known: tuple[Reference, ...] = ()) -> Markup:
     """The same for what will not be asked for again, such as a part of a reply."""
-    return _rendered(source) if len(source) <= MAX_SOURCE else as_plain_text(source)
+    return _rendered(source, known) if len(source) <= MAX_SOURCE else as_plain_text(source)
 
 
 def as_plain_text(source: str) -> Markup:
@@ -41,13 +43,14 @@ def as_plain_text(source: str) -> Markup:
 
 
 @lru_cache(maxsize=256)
-def _remembered(source: str) -> Markup:
-    return render_once(source)
+def _remembered(source: str, known: tuple[Reference, ...]) -> Markup:
+    return render_once(source, known)
 
 
-def _rendered(source: str) -> Markup:
-    html = _parser.render(_UNENCODABLE.sub("\ufffd", source), {"budget": Budget()})
-    return Markup(sanitize(html))  # noqa: S704 - this is what the sanitizer is for
+def _rendered(source: str, known: tuple[Reference, ...]) -> Markup:
+    found = References(known)
+    html = _parser.render(_UNENCODABLE.sub("\ufffd", source), {"budget": Budget(), "marks": found})
+    return Markup(found.put(sanitize(html)))  # noqa: S704 - this is what the sanitizer is for
 
 
 class _Html(RendererHTML):
@@ -88,6 +91,9 @@ class _Html(RendererHTML):
     def code_block(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
         return code_block(tokens[idx].content, "", _budget(env))
 
+    def reference_mark(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
+        return of(env).place(tokens[idx].meta["voice"])
+
     def formula(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
         display = bool(tokens[idx].meta["display"])
         return f'<span class="md-formula">{_formula(tokens[idx].content, env, display=display)}</span>'
@@ -123,7 +129,7 @@ def _make_parser() -> LinkPolicy:
         renderer_cls=_Html,
     )
     parser.enable(["table", "strikethrough"]).disable("reference")
-    return cast(LinkPolicy, parser.use(formulas).use(links))
+    return cast(LinkPolicy, parser.use(formulas).use(links).use(references))
 
 
 _parser = _make_parser()

@@ -28,7 +28,8 @@ class ShownReply:
 @dataclass(frozen=True, slots=True)
 class ShownExchange:
     """A question, where it is on this page; one reply of each voice that was asked, in the order in which they were;
-    and the merge of them, if there is one. `turn_id` is the question's turn, `id` the question's own."""
+    and the merge of them, if there is one. `turn_id` is the question's turn, `newest_turn_id` the last that brought a
+    reply, `id` the question's own."""
 
     id: str
     turn_id: str
@@ -45,6 +46,11 @@ class ShownExchange:
     def is_several(self) -> bool:
         """Whether they are shown side by side."""
         return len(self.replies) > 1
+
+    @property
+    def newest_turn_id(self) -> str:
+        """Who merges says by it what they have seen: the same is merged once."""
+        return max(each.message.turn_id for each in self.all_replies)
 
     @property
     def all_replies(self) -> tuple[ShownReply, ...]:
@@ -71,9 +77,14 @@ def shown_exchanges(
     chosen = [after[0].parent_id for _, after in pairwise(grouped)]
     last = len(grouped) - 1
     return [
-        _exchange(group, list(pieces.between(map(shown_message, group))), chosen_id, newest and at == last)
+        _exchange(group, _messages(group, pieces), chosen_id, newest and at == last)
         for at, (group, chosen_id) in enumerate(zip(grouped, [*chosen, goes_on_from], strict=False))
     ]
+
+
+def _messages(rows: Sequence[Any], pieces: Pieces) -> list[ShownMessage]:
+    colours = {row.generation_id: row.voice_colour.removeprefix("#") for row in rows if row.role != "user"}
+    return list(pieces.between(shown_message(row, colours) for row in rows))
 
 
 def question_of(row: Any) -> str:
@@ -120,7 +131,9 @@ def _tries(replies: Sequence[ShownMessage]) -> list[list[ShownMessage]]:
 def _reply(tries: Sequence[ShownMessage], chosen_id: str | None, is_open: bool, beside: bool) -> ShownReply:
     """`is_open` says that more can be asked of this exchange, `beside` that there is a choice."""
     *earlier, newest = tries
-    chosen = next((each.id for each in tries if each.id == chosen_id and (each.content or each.is_running)), None)
+    chosen = next(
+        (each.id for each in tries if each.id == chosen_id and (each.content or each.is_running)), None
+    )
     with_text = next((each for each in reversed(tries) if each.content), None)
     return ShownReply(
         newest,

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from markupsafe import Markup, escape
 
+from chatapp.web.markdown.references import Reference
 from chatapp.web.markdown.render_thread import SHORT, in_render_thread
 from chatapp.web.markdown.renderer import render
 
 _NOT_WHOLE = frozenset({"cancelled", "error", "interrupted", "partial"})
+NO_COLOURS: Mapping[str, str] = {}
 _USUAL_LENGTH = 2000
 """Characters at which a reply that is being written is told to be half done."""
 
@@ -75,7 +78,8 @@ class ShownConversation:
     current: bool
 
 
-def shown_message(row: Any) -> ShownMessage:
+def shown_message(row: Any, colours: Mapping[str, str] = NO_COLOURS) -> ShownMessage:
+    """`colours` are those of the replies that a merge may refer to, by generation."""
     if row.role == "user":
         return ShownMessage(row.id, row.turn_id, row.role, row.created_at, row.content, escape(row.content))
     running = row.status == "streaming"
@@ -85,7 +89,7 @@ def shown_message(row: Any) -> ShownMessage:
         row.role,
         row.created_at,
         row.content,
-        html=escape(row.content) if running else _rendered(row.content),
+        html=escape(row.content) if running else _rendered(row.content, _references(row, colours)),
         status=row.status,
         generation_id=row.generation_id,
         voice=row.voice,
@@ -102,9 +106,17 @@ def shown_message(row: Any) -> ShownMessage:
     )
 
 
-def _rendered(source: str) -> Markup:
+def _references(row: Any, colours: Mapping[str, str]) -> tuple[Reference, ...]:
+    """What a merge was made of, and can refer to."""
+    return tuple(
+        Reference(each["voice"], each["name"], each["generation_id"], colours.get(each["generation_id"], ""))
+        for each in (row.citations if row.is_merge else ())
+    )
+
+
+def _rendered(source: str, known: tuple[Reference, ...]) -> Markup:
     """The reply as HTML."""
-    return render(source) if len(source) <= SHORT else in_render_thread(render, source)
+    return render(source, known) if len(source) <= SHORT else in_render_thread(render, source, known)
 
 
 def shown_conversation(row: Any, current: str | None) -> ShownConversation:

@@ -135,7 +135,7 @@ def test_everything_is_rendered_once(line: str, monkeypatch: pytest.MonkeyPatch)
     """A scanner that started again at each piece would take minutes for this."""
     rendered: list[int] = []
 
-    def counting(source: str) -> Markup:
+    def counting(source: str, known: object) -> Markup:
         rendered.append(len(source))
         return Markup()
 
