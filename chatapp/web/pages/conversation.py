@@ -143,6 +143,7 @@ def _page(found: Any, *, running: FollowedTurn | None = None, **values: Any) -> 
         "conversations": [shown_conversation(row, session_id) for row in listed[:_SIDEBAR]],
         "exchanges": exchanges,
         "askable": askable,
+        "default_model": services().answering.catalogue.default,
         "colours": _colours(exchanges, askable),
         "older_url": older,
         "next_conversations_url": _older_conversations(listed),
