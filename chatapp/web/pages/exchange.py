@@ -124,7 +124,9 @@ def _tries(replies: Sequence[ShownMessage]) -> list[list[ShownMessage]]:
 def _reply(tries: Sequence[ShownMessage], chosen_id: str | None, is_open: bool, beside: bool) -> ShownReply:
     """`is_open` says that more can be asked of this exchange, `beside` that there is a choice."""
     *earlier, newest = tries
-    chosen = next((each.id for each in tries if each.id == chosen_id and (each.content or each.is_running)), None)
+    chosen = next(
+        (each.id for each in tries if each.id == chosen_id and (each.content or each.is_running)), None
+    )
     with_text = next((each for each in reversed(tries) if each.content), None)
     return ShownReply(
         newest,
