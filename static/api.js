@@ -47,8 +47,17 @@ export function cancelGeneration(id) {
 }
 
 /** The saved exchange that a turn belongs to, as HTML from the server's own renderer. */
-export async function finishedTurn(sessionId, turnId) {
-  const response = await reach(`/c/${sessionId}/turns/${turnId}`, { headers: { Accept: "text/html" } });
+export function finishedTurn(sessionId, turnId) {
+  return fragment(`/c/${sessionId}/turns/${turnId}`);
+}
+
+/** One reply of a turn, which has ended while others go on. */
+export function finishedReply(sessionId, turnId, generationId) {
+  return fragment(`/c/${sessionId}/turns/${turnId}?reply=${generationId}`);
+}
+
+async function fragment(address) {
+  const response = await reach(address, { headers: { Accept: "text/html" } });
   if (response.redirected) throw new Refused("Your session has ended.", { status: 401 });
   if (!response.ok) throw new Refused("The saved answer could not be read.", { status: response.status });
   return response.text();

@@ -1,10 +1,12 @@
 // One conversation's page: sends messages, follows the turn that answers, and puts the saved form in its place.
 
-import { cancelGeneration, cancelTurn, finishedTurn, startTurn } from "./api.js";
+import { cancelGeneration, cancelTurn, finishedReply, finishedTurn, startTurn } from "./api.js";
 import { Composer } from "./composer.js";
 import { Messages } from "./messages.js";
 import { addConversation } from "./sidebar.js";
 import { TurnStream } from "./turn_stream.js";
+
+const OTHERS_MS = 400; // for the others to end, too: then all are asked for at once
 
 export class Chat {
   constructor(main) {
@@ -94,14 +96,24 @@ export class Chat {
       this.messages.stand(generations);
     };
     stream.onFailure = (voice, sentence) => this.messages.fail(voice, sentence);
-    stream.onVoiceEnd = (voice, reason) => this.tellEnd(this.messages.end(voice, reason));
+    stream.onVoiceEnd = (voice, reason) => this.voiceEnded(turn, this.messages.end(voice, reason));
     stream.onLost = (lost) => this.showLost(lost);
     stream.onEnd = () => this.settle(turn, stream);
     stream.start();
   }
 
-  tellEnd(voice) {
-    if (voice) this.announce(`${voice.name}: ${voice.state.toLowerCase()}.`);
+  /** One voice of several is done: its saved form need not wait for the others. */
+  async voiceEnded(turn, voice) {
+    if (!voice) return;
+    this.announce(`${voice.name}: ${voice.state.toLowerCase()}.`);
+    await new Promise((done) => setTimeout(done, OTHERS_MS));
+    if (this.turn !== turn) return;
+    try {
+      const html = await finishedReply(this.sessionId, turn.id, voice.generationId);
+      if (this.turn === turn) this.messages.show(voice, html);
+    } catch {
+      // It stays as it was typed out, and is put right with the others at the end.
+    }
   }
 
   showLost(lost) {

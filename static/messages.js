@@ -77,6 +77,15 @@ export class Messages {
     return voice?.end(reason) ? voice : null;
   }
 
+  /** The saved form of one that has ended. */
+  show(voice, html) {
+    const saved = new DOMParser().parseFromString(html, "text/html").querySelector(".voice");
+    if (saved.hasAttribute("aria-busy")) return;
+    addCopyButtons(saved);
+    voice.show(saved);
+    this.page.follow();
+  }
+
   /** Where only one answers, the events name none. One that is named and not known had ended before the page came. */
   voice(key) {
     return key === undefined ? this.voices.values().next().value : this.voices.get(key);

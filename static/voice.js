@@ -2,6 +2,7 @@
 
 import { Scroller } from "./scroller.js";
 import { TypedText } from "./typed_text.js";
+import { View } from "./view.js";
 
 const ENDED = { stop: "Done", length: "Done", content_filter: "Done", cancelled: "Stopped" }; // as shown.py says it
 const REASONS = { complete: "stop", cancelled: "cancelled" }; // by a generation's status
@@ -75,9 +76,21 @@ export class Voice {
     return true;
   }
 
+  /** Puts the text of the saved article in place of what was typed out. */
+  show(saved) {
+    const view = new View(this.article.parentElement);
+    const body = this.article.querySelector(".voice-body");
+    body.replaceChildren(body.querySelector("summary"), ...[...saved.querySelector(".voice-body").children].slice(1));
+    view.giveTo(this.article.parentElement);
+  }
+
   settle() {
     this.article.removeAttribute("aria-busy");
     this.article.querySelector(".waiting")?.remove();
+  }
+
+  get generationId() {
+    return this.article.dataset.generationId;
   }
 
   get state() {

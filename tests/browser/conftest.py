@@ -8,6 +8,8 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.browser.browsers import browser, chromium, plain_reader, playwright, reader, reading, tabs
+from tests.browser.columns import Columns
+from tests.browser.led_voices import LedVoices
 from tests.browser.reader import Reader
 from tests.deploy.lockstep import LockstepUpstream
 from tests.server import RunningServer
@@ -60,3 +62,29 @@ def plain_asking(browser: Browser, led_server: RunningServer, upstream: Lockstep
         reader.ask(upstream)
         yield reader
     upstream.end()
+
+
+@pytest.fixture(scope="session")
+def led_voices() -> Iterator[LedVoices]:
+    with LedVoices() as voices:
+        yield voices
+
+
+@pytest.fixture(scope="session")
+def voices_server(tmp_path_factory: pytest.TempPathFactory, led_voices: LedVoices) -> Iterator[RunningServer]:
+    """One where each voice says what a test gives it. A test that ends it starts it again."""
+    settings = {"OPENAI_BASE_URL": led_voices.url, "OPENAI_API_KEY": "key-for-the-test"}
+    running = RunningServer(tmp_path_factory.mktemp("voices"), settings)
+    running.start()
+    running.sign_up()
+    yield running
+    running.kill()
+
+
+@pytest.fixture
+def columns(browser: Browser, voices_server: RunningServer, led_voices: LedVoices) -> Iterator[Columns]:
+    """Somebody who has signed in, and whom nobody has answered yet."""
+    with reading(browser, voices_server, scripts=True) as reader:
+        reader.sign_in()
+        yield Columns(reader)
+    led_voices.end_all()

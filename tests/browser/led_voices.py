@@ -34,7 +34,7 @@ class LedVoices:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.end(*self._answers)
+        self.end_all()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -56,6 +56,10 @@ class LedVoices:
     def end(self, *voices: str) -> None:
         for voice in voices:
             self._answers[voice].end()
+
+    def end_all(self) -> None:
+        """In case a test did not."""
+        self.end(*self._answers)
 
     def cut(self, voice: str) -> None:
         self._answers[voice].cut()

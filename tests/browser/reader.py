@@ -97,7 +97,7 @@ class Reader:
     @property
     def saved(self) -> list[dict[str, Any]]:
         """The messages of this conversation, as the server has saved them."""
-        session_id = self.page.url.partition("/c/")[2].partition("?")[0]
+        session_id = self.page.url.partition("/c/")[2].partition("?")[0].partition("#")[0]
         address = f"{self.server.url}/api/v1/conversations/{session_id}/messages"
         answered = self.context.request.get(
             address, max_retries=5
@@ -121,7 +121,7 @@ class Reader:
     @property
     def answer(self) -> Locator:
         """The latest reply's text."""
-        return self.replies.last.locator(".message-text")
+        return self.replies.last.locator(".message-text").first
 
     def sizes_until(self, measure: Callable[[], int], steps: int) -> list[int]:
         """The different sizes that something on the page goes through, until there are `steps` of them."""
@@ -138,7 +138,9 @@ class Reader:
     def wait_for_the_end(self) -> None:
         """Until the saved answer is in the place of the one that was typed out."""
         self.page.wait_for_selector("#send:visible", timeout=PATIENCE_S * 1000)
-        self.page.wait_for_selector(".message-reply:last-child .prose", timeout=PATIENCE_S * 1000)
+        self.page.wait_for_selector(
+            ".exchange:last-child > .message-reply:not([aria-busy]) .prose", timeout=PATIENCE_S * 1000
+        )
 
 
 def _note_new(sizes: list[int], size: int) -> list[int]:

@@ -149,6 +149,7 @@ def _page(
         "conversations": [shown_conversation(row, session_id) for row in listed[:_SIDEBAR]],
         "exchanges": exchanges,
         "askable": askable,
+        "default_model": services().answering.catalogue.default,
         "colours": [*(each.hash_colour for each in live), *_colours(exchanges, askable)],
         "older_url": older,
         "next_conversations_url": _older_conversations(listed),

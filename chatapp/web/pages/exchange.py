@@ -57,6 +57,10 @@ class ShownExchange:
         return (*self.replies, self.merge) if self.merge else self.replies
 
     @property
+    def every_try(self) -> list[ShownMessage]:
+        return [each for reply in self.all_replies for each in (*reply.earlier, reply.message)]
+
+    @property
     def offers_merge(self) -> bool:
         with_text = [each for each in self.replies if each.message.content]
         return self.is_newest and not self.is_running and len(with_text) > 1

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from flask import redirect, render_template, request, url_for
 
+from chatapp.errors import NotFound
 from chatapp.web.body_size import NOTHING, takes
 from chatapp.web.further_turn import all_asked_again, merged
 from chatapp.web.identity import current_account
 from chatapp.web.pages.blueprint import blueprint
 from chatapp.web.pages.conversation import MESSAGES, Answer, next_goes_on_from, or_refused, shown_turn
-from chatapp.web.pages.exchange import shown_exchanges
+from chatapp.web.pages.exchange import ShownReply, shown_exchanges
 from chatapp.web.pages.reply import to_turn
+from chatapp.web.pages.shown import shown_message
 from chatapp.web.pieces import Pieces
 from chatapp.web.services import services
 
@@ -18,8 +20,11 @@ from chatapp.web.services import services
 @blueprint.get("/c/<session_id>/turns/<turn_id>", endpoint="turn")
 def turn_fragment(session_id: str, turn_id: str) -> Answer:
     """The whole exchange that a turn belongs to, for the script to put in place of what it has typed out. If another
-    turn runs there by now, it says where to follow that."""
+    turn runs there by now, it says where to follow that. With `reply`, a generation's id, that reply alone, which may
+    have ended while others go on."""
     user_id, conversations = current_account().id, services().conversations
+    if "reply" in request.args:
+        return _reply(session_id, turn_id, request.args["reply"])
     rows = conversations.exchange_messages(user_id, session_id, turn_id, MESSAGES)
     latest = conversations.latest_messages(user_id, session_id, 1, None)
     newest = [row.id for row in latest] == [rows[-1].id]
@@ -30,6 +35,15 @@ def turn_fragment(session_id: str, turn_id: str) -> Answer:
     running = next((row.turn_id for row in rows if row.status == "streaming"), None)
     turn = shown_turn(services().answering.turns.follow(user_id, running)) if running else None
     return render_template("_turn.html", exchange=exchange, running_turn=turn)
+
+
+def _reply(session_id: str, turn_id: str, generation_id: str) -> Answer:
+    rows = services().conversations.turn_messages(current_account().id, session_id, turn_id)
+    found = next((row for row in rows if row.generation_id == generation_id), None)
+    if found is None:
+        raise NotFound
+    reply = ShownReply(shown_message(found), (), None, offers_again=False, choice=None)
+    return render_template("_voice.html", reply=reply)
 
 
 @blueprint.post("/turns/<turn_id>/stop", endpoint="stop_turn")
