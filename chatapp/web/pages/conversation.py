@@ -27,6 +27,7 @@ from chatapp.web.pages.blocks_dialect import BlocksDialect
 from chatapp.web.pages.blueprint import blueprint
 from chatapp.web.pages.exchange import ShownExchange, begun_with_a_question, shown_exchanges
 from chatapp.web.pages.shown import shown_conversation
+from chatapp.web.pages.voice_choice import voice_choice
 from chatapp.web.pieces import Pieces
 from chatapp.web.services import services
 from chatapp.web.streams.answer import HEADERS, followed
@@ -77,6 +78,15 @@ def conversation(session_id: str) -> Answer:
     return _streamed_page(found, turn)
 
 
+@blueprint.get("/c/<session_id>/voices", endpoint="choice_of_voices")
+def choice_of_voices(session_id: str) -> Answer:
+    """The composer's choice of voices as it is now, for the script: what was said since has its cost."""
+    user_id = current_account().id
+    found = services().conversations.get(user_id, session_id)
+    choice = voice_choice(found, services().voices.offered(user_id))
+    return render_template("_voice_picker.html", choice=choice)
+
+
 @blueprint.post("/messages")
 @takes(MESSAGE)
 def first_message() -> Answer:
@@ -91,7 +101,11 @@ def message(session_id: str) -> Answer:
 
 def _post(session_id: str | None) -> Answer:
     message = request.form.get("message", "").replace("\r\n", "\n")
-    asked = {"message": message, "clientMessageId": request.form.get("client_message_id") or None}
+    asked = {
+        "message": message,
+        "voices": request.form.getlist("voices") or None,
+        "clientMessageId": request.form.get("client_message_id") or None,
+    }
     return started(session_id, asked, draft=message)
 
 
@@ -135,7 +149,8 @@ def _page(found: Any, *, running: FollowedTurn | None = None, **values: Any) -> 
     kept = begun_with_a_question(rows, MESSAGES)
     more, rows = len(kept) < len(rows), kept
     exchanges = shown_exchanges(rows, pieces, _goes_on_from(found, rows, before), newest=before is None)
-    askable = list(services().voices.offered(user_id).values())
+    offered = services().voices.offered(user_id)
+    askable = list(offered.values())
     listed = conversations.list(user_id, _SIDEBAR + 1, _older_than())
     older = url_for("pages.conversation", session_id=session_id, before=rows[0].id) if more else None
     shown: dict[str, Any] = {
@@ -149,6 +164,7 @@ def _page(found: Any, *, running: FollowedTurn | None = None, **values: Any) -> 
         "running_turn": shown_turn(running) if running else None,
         "live_blocks": None,
         "crowded": False,
+        "choice": voice_choice(found, offered),
         "client_message_id": secrets.token_urlsafe(16),
         "draft": "",
         "form_error": None,
