@@ -26,8 +26,8 @@ const DRAINING_PAUSE_MS = 300;
  * A process that is about to end takes no message, and closes the connection that led to it: one of the next leads to
  * the process that comes after it.
  */
-export async function startTurn({ message, sessionId, clientMessageId }) {
-  const body = { message, clientMessageId, ...(sessionId && { sessionId }) };
+export async function startTurn({ message, sessionId, clientMessageId, voices = [] }) {
+  const body = { message, clientMessageId, ...(sessionId && { sessionId }), ...(voices.length && { voices }) };
   for (let tries = 0; ; tries += 1) {
     try {
       return await post("/api/v1/turns", body, "Your message is still here: send it again in a moment.");
@@ -61,6 +61,12 @@ async function fragment(address) {
   if (response.redirected) throw new Refused("Your session has ended.", { status: 401 });
   if (!response.ok) throw new Refused("The saved answer could not be read.", { status: response.status });
   return response.text();
+}
+
+/** The choice of voices with what each would cost now, as HTML; null where it cannot be had. */
+export async function choiceOfVoices(sessionId) {
+  const response = await reach(`/c/${sessionId}/voices`, { headers: { Accept: "text/html" } }).catch(() => null);
+  return response?.ok && !response.redirected ? response.text() : null;
 }
 
 async function post(url, body, comfort) {

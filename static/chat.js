@@ -20,7 +20,7 @@ export class Chat {
   }
 
   start() {
-    this.composer.onSend = (message, clientMessageId) => this.send(message, clientMessageId);
+    this.composer.onSend = (...asked) => this.send(...asked);
     this.composer.onStop = () => this.stop();
     this.messages.onStop = (generationId) => this.stopVoice(generationId);
     window.addEventListener("popstate", () => location.reload());
@@ -38,7 +38,7 @@ export class Chat {
     this.follow({ id: turnId, streamUrl, cancelUrl });
   }
 
-  async send(message, clientMessageId) {
+  async send(message, clientMessageId, voices) {
     if (this.turn) {
       this.composer.complain("The answer is still being written. Wait for its end, or stop it.");
       return;
@@ -46,7 +46,7 @@ export class Chat {
     const exchange = this.messages.addOwn(message);
     this.composer.posting(true);
     try {
-      const started = await startTurn({ message, sessionId: this.sessionId, clientMessageId });
+      const started = await startTurn({ message, sessionId: this.sessionId, clientMessageId, voices });
       this.composer.accepted();
       this.begin(started, message, exchange);
     } catch (refusal) {
@@ -137,6 +137,7 @@ export class Chat {
     this.showLost(false);
     this.composer.complain("");
     this.composer.running(false);
+    this.composer.reprice(this.sessionId);
     this.announce(this.messages.outcome());
     this.resume(); // somebody may have asked further since, in another tab
   }

@@ -13,9 +13,10 @@ export class Draft {
     }
   }
 
-  write(message, id) {
-    if (!message) return this.forget();
-    this.tryTo(() => sessionStorage.setItem(this.key, JSON.stringify({ message, id })));
+  /** `voices` are the keys of those that were ticked, where that is another choice than the server's. */
+  write(message, id, voices) {
+    if (!message && !voices) return this.forget();
+    this.tryTo(() => sessionStorage.setItem(this.key, JSON.stringify({ message, id, voices })));
   }
 
   forget() {

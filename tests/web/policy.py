@@ -220,6 +220,7 @@ POLICY: dict[str, Route] = {
     "GET /c/<session_id>": OwnedPage(),
     "POST /c/<session_id>/messages": OwnedForm(303, form=MESSAGE, creates=True),
     "GET /c/<session_id>/turns/<turn_id>": OwnedPage(),
+    "GET /c/<session_id>/voices": OwnedPage(),
     "POST /turns/<turn_id>/stop": OwnedForm(303, form={}),
     "POST /turns/<turn_id>/again": OwnedForm(303, form={}),
     "POST /turns/<turn_id>/merge": OwnedForm(409, form={}),

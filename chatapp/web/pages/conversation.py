@@ -28,6 +28,7 @@ from chatapp.web.pages.exchange import ShownExchange, begun_with_a_question, sho
 from chatapp.web.pages.live_turn import live_dialect, live_voices
 from chatapp.web.pages.live_voice import LiveVoice
 from chatapp.web.pages.shown import shown_conversation
+from chatapp.web.pages.voice_choice import voice_choice
 from chatapp.web.pieces import Pieces
 from chatapp.web.services import services
 from chatapp.web.streams.answer import HEADERS, followed
@@ -78,6 +79,15 @@ def conversation(session_id: str) -> Answer:
     return _streamed_page(found, turn)
 
 
+@blueprint.get("/c/<session_id>/voices", endpoint="choice_of_voices")
+def choice_of_voices(session_id: str) -> Answer:
+    """The composer's choice of voices as it is now, for the script: what was said since has its cost."""
+    user_id = current_account().id
+    found = services().conversations.get(user_id, session_id)
+    choice = voice_choice(found, services().voices.offered(user_id))
+    return render_template("_voice_picker.html", choice=choice)
+
+
 @blueprint.post("/messages")
 @takes(MESSAGE)
 def first_message() -> Answer:
@@ -92,7 +102,11 @@ def message(session_id: str) -> Answer:
 
 def _post(session_id: str | None) -> Answer:
     message = request.form.get("message", "").replace("\r\n", "\n")
-    asked = {"message": message, "clientMessageId": request.form.get("client_message_id") or None}
+    asked = {
+        "message": message,
+        "voices": request.form.getlist("voices") or None,
+        "clientMessageId": request.form.get("client_message_id") or None,
+    }
     return started(session_id, asked, draft=message)
 
 
@@ -141,7 +155,8 @@ def _page(
     settled = [row for row in rows if row.generation_id not in {each.generation_id for each in live}]
     newest = before is None and not live
     exchanges = shown_exchanges(settled, pieces, _goes_on_from(found, rows, before), newest=newest)
-    askable = list(services().voices.offered(user_id).values())
+    offered = services().voices.offered(user_id)
+    askable = list(offered.values())
     listed = conversations.list(user_id, _SIDEBAR + 1, _older_than())
     older = url_for("pages.conversation", session_id=session_id, before=rows[0].id) if more else None
     shown: dict[str, Any] = {
@@ -157,6 +172,7 @@ def _page(
         "live_blocks": None,
         "live_voices": live,
         "crowded": False,
+        "choice": voice_choice(found, offered),
         "client_message_id": secrets.token_urlsafe(16),
         "draft": "",
         "form_error": None,
