@@ -158,6 +158,7 @@ class Chatapp(Contender):
             "CHATAPP_MAX_OUTPUT_TOKENS": str(max(load.tokens for load in self.loads)),
             "CHATAPP_CONNECTIONS": connections,
             "CHATAPP_STREAMS_PER_USER": connections,
+            "CHATAPP_UPSTREAM_PER_USER": connections,
             "CHATAPP_RATE_LIMITS": "0",
             "FLASK_SKIP_DOTENV": "1",
         }

@@ -68,6 +68,9 @@ class Settings(BaseModel):
     silence_s: Seconds = Field(60, alias="CHATAPP_SILENCE_S")
     history_messages: int = Field(10, alias="CHATAPP_HISTORY_MESSAGES", ge=0, le=1000)
     abandon_s: Seconds = Field(300, alias="CHATAPP_ABANDON_S")
+    upstream_streams: int | None = Field(None, alias="CHATAPP_UPSTREAM_STREAMS", ge=1, le=100_000)
+    upstream_per_user: int = Field(32, alias="CHATAPP_UPSTREAM_PER_USER", ge=1, le=100_000)
+    upstream_per_turn: int = Field(8, alias="CHATAPP_UPSTREAM_PER_TURN", ge=1, le=100)
     voices_per_turn: int = Field(8, alias="CHATAPP_VOICES_PER_TURN", ge=1, le=8)
 
     secret_key: SecretStr = Field(SecretStr(""), alias="SECRET_KEY")
@@ -92,6 +95,11 @@ class Settings(BaseModel):
     def rate_limits_on(self) -> bool:
         """Whether the limits per time count: by default in production alone. That of open streams always does."""
         return self.production if self.rate_limits is None else self.rate_limits
+
+    @property
+    def most_upstream_streams(self) -> int:
+        """Answers that this process may ask upstream for at once: by default as many as it holds connections."""
+        return self.connections if self.upstream_streams is None else self.upstream_streams
 
     @property
     def simulated(self) -> bool:

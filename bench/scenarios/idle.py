@@ -103,6 +103,7 @@ def _measure(stand: Stand, number: int, crowd: Crowd, heartbeat_ms: int) -> Resu
     settings = {
         "CHATAPP_CONNECTIONS": str(crowd.streams + SPARE_FILES),
         "CHATAPP_STREAMS_PER_USER": str(crowd.streams + SPARE_FILES),
+        "CHATAPP_UPSTREAM_PER_USER": str(crowd.streams + SPARE_FILES),
         "CHATAPP_FIRST_TOKEN_S": "3600",
         "OPENAI_SSE_HEARTBEAT_MS": str(heartbeat_ms),
     }

@@ -64,6 +64,7 @@ class Servers:
             "CHATAPP_MODELS": MODEL,
             "CHATAPP_DEFAULT_MODEL": MODEL,
             "CHATAPP_STREAMS_PER_USER": "1000",
+            "CHATAPP_UPSTREAM_PER_USER": "1000",
             "CHATAPP_RATE_LIMITS": "0",
             "WEB_CONCURRENCY": str(self._plan.workers),
         }

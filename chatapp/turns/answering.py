@@ -30,6 +30,7 @@ from chatapp.turns.stop_requests import StopRequests
 from chatapp.turns.ticker import end_all, every
 from chatapp.turns.turns import Turns
 from chatapp.turns.turns_elsewhere import TurnsElsewhere
+from chatapp.upstream.admission import Admission, Limits
 from chatapp.upstream.catalogue import Catalogue
 from chatapp.upstream.client import Upstream
 from chatapp.upstream.failures import INTERRUPTED
@@ -77,7 +78,15 @@ class Answering:
         work = self._share_logs(stops)
         elsewhere = TurnsElsewhere(self._database, self.logs)
         self.turns = Turns(
-            self._database, start, record, self._running, upstream, prices, elsewhere, self.logs
+            self._database,
+            start,
+            record,
+            self._running,
+            upstream,
+            self._admission(),
+            prices,
+            elsewhere,
+            self.logs,
         )
         listeners = Listeners(self._database, self._running, elsewhere, self._settings.abandon_s)
         patience = self._patience()
@@ -160,6 +169,11 @@ class Answering:
         self._simulator.start()
         log("Simulated model", reason="neither OPENAI_API_KEY nor OPENAI_BASE_URL is set")
         return Upstream(self._settings, base_url=self._simulator.base_url, api_key=self._simulator.api_key)
+
+    def _admission(self) -> Admission:
+        settings = self._settings
+        most = settings.most_upstream_streams
+        return Admission(Limits(most, settings.upstream_per_user, settings.upstream_per_turn))
 
     def _patience(self) -> Patience:
         settings = self._settings

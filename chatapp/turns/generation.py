@@ -13,6 +13,7 @@ from chatapp.streaming.event import Event, spoken_by, token
 from chatapp.streaming.event_data import Standing
 from chatapp.telemetry.log import logger
 from chatapp.turns.ending import Ending, failed, whole
+from chatapp.upstream.admission import Place
 from chatapp.upstream.attempts import Attempts
 from chatapp.upstream.client import Upstream
 from chatapp.upstream.failures import SERVER_ERROR
@@ -22,7 +23,8 @@ from chatapp.upstream.usage import Usage
 
 
 class Stopped(gevent.GreenletExit):
-    """Thrown into a generation that waits for upstream. No `except Exception` on the way swallows it."""
+    """Thrown into a generation that waits for its place or for upstream. No `except Exception` on the way swallows
+    it."""
 
 
 class RunningGeneration:
@@ -37,10 +39,12 @@ class RunningGeneration:
         "_asking",
         "_attempts",
         "_ended",
+        "_place",
         "_reply",
         "_say",
         "_upstream",
         "_wanted",
+        "began_at",
         "ending",
         "first_token_at",
         "heard_at",
@@ -62,6 +66,7 @@ class RunningGeneration:
         voice: str,
         request: UpstreamRequest,
         upstream: Upstream,
+        place: Place,
         *,
         alone: bool,
     ) -> None:
@@ -71,15 +76,19 @@ class RunningGeneration:
         self.request = request
         self.parts: list[str] = []
         self.ending: Ending | None = None
-        self.started_at = self.heard_at = time.monotonic()
+        self.began_at = self.heard_at = time.monotonic()
+        self.started_at: float | None = None
+        """When it had its place, and upstream was asked: patience and timings count from here."""
         self.first_token_at: float | None = None
         self._attempts = Attempts()
         self.reading = False
-        """From its start until there is nothing more to hear: so long somebody has to be patient with it."""
+        """From its start, its wait for a place included, until there is nothing more to hear: so long it can be
+        stopped."""
         self.saved_parts = 0
         self.saved_length = 0
         self._alone = alone
         self._upstream = upstream
+        self._place = place
         self._reply: Reply | None = None
         self._wanted: Ending | None = None
         self._asking: gevent.Greenlet[..., None] | None = None
@@ -87,8 +96,11 @@ class RunningGeneration:
         self._ended: Callable[[RunningGeneration], None]
 
     def start(self, say: Callable[[Event], None], ended: Callable[[RunningGeneration], None]) -> None:
-        """Asks upstream in a greenlet, which is entered after the caller has waited for something."""
+        """Asks upstream, once there is a place, in a greenlet, which is entered after the caller has waited for
+        something."""
         self._say, self._ended = say, ended
+        self.began_at = time.monotonic()
+        self._place.ask()
         self._asking = gevent.spawn(self._ask)
 
     def stop(self, ending: Ending) -> None:
@@ -99,6 +111,11 @@ class RunningGeneration:
     def tagged(self, event: Event) -> Event:
         """The event as this generation's readers know it."""
         return event if self._alone else spoken_by(self.voice, event)
+
+    @property
+    def is_queued(self) -> bool:
+        """Whether it waits for its place."""
+        return self._place.is_waited_for
 
     @property
     def text(self) -> str:
@@ -131,11 +148,12 @@ class RunningGeneration:
 
     def _ask(self) -> None:
         """The greenlet ends when the answer begins: from then on the event loop calls `_hear`."""
-        self.started_at = self.heard_at = time.monotonic()
         self.reading = True
         try:
             if self._wanted is not None:
                 raise Stopped
+            self._place.wait()
+            self.started_at = self.heard_at = time.monotonic()
             self._reply = self._upstream.open(self.request, self._attempts)
         except (Stopped, Exception) as error:  # noqa: BLE001 - whatever is wrong, a reply has an end
             self._over(error)
@@ -167,6 +185,7 @@ class RunningGeneration:
         if self.ending is None:
             self.ending = self._ending_after(error)
             gevent.spawn(self._finish)
+        self._place.give_back()  # whoever gets it is woken after `_finish`, which hangs up first if it has to
 
     def _ending_after(self, error: BaseException | None) -> Ending:
         if error is None and self._reply is not None:

@@ -54,6 +54,8 @@ class Patience:
 
     def _impatient(self, generation: RunningGeneration, now: float) -> Ending | None:
         """The ending of a generation that has kept silent for too long."""
+        if generation.started_at is None:
+            return None  # it waits for its place: that is no silence of upstream's
         silent_s = now - generation.heard_at
         if generation.is_whole:
             return generation.whole_as_it_stands() if silent_s > _AFTER_FINISH_S else None

@@ -61,10 +61,11 @@ class RunningTurn:
         self._started = False
         self._saved_state: TurnState | None = None
 
-    @property
-    def has_started(self) -> bool:
-        """Whether the generations run, or have run."""
-        return self._started
+    def has_started(self, generation_id: str) -> bool:
+        """Whether the generation of that id runs, or has run: one that waits for its place does not."""
+        return self._started and not any(
+            each.is_queued for each in self.generations if each.id == generation_id
+        )
 
     def start(self) -> None:
         """Lets the generations run; a second call does nothing."""
@@ -237,6 +238,7 @@ class RunningTurn:
             "turn_id": self.id,
             "status": ending.status,
             "provider_retry_count": generation.retries,
+            "waited_ms": _waited_ms(generation),
             **_timings(generation),
         }
         if ending.failure is not None:
@@ -251,10 +253,20 @@ def _note_unsaved(error: Exception) -> None:
         logger.error("Ending not saved", exc_info=error)
 
 
+def _waited_ms(generation: RunningGeneration) -> int | None:
+    """Milliseconds for which it waited for its place, whether or not it got one."""
+    asked_at = time.monotonic() if generation.started_at is None else generation.started_at
+    return _ms(generation.began_at, asked_at)
+
+
 def _timings(generation: RunningGeneration) -> dict[str, int | None]:
-    """Milliseconds from the start of the generation to its first token and to now."""
+    """Milliseconds from the call of upstream to the first token and to now; None where that was not to be."""
     first = generation.first_token_at
     return {
-        "ttft_ms": None if first is None else round((first - generation.started_at) * 1000),
-        "total_ms": round((time.monotonic() - generation.started_at) * 1000),
+        "ttft_ms": _ms(generation.started_at, first),
+        "total_ms": _ms(generation.started_at, time.monotonic()),
     }
+
+
+def _ms(start: float | None, end: float | None) -> int | None:
+    return None if start is None or end is None else round((end - start) * 1000)

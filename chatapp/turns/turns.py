@@ -29,6 +29,7 @@ from chatapp.turns.running_turn import RunningTurn
 from chatapp.turns.running_turns import RunningTurns
 from chatapp.turns.start import TurnStart
 from chatapp.turns.turns_elsewhere import TurnsElsewhere
+from chatapp.upstream.admission import Admission
 from chatapp.upstream.client import Upstream
 from chatapp.upstream.prices import Prices
 from chatapp.upstream.request import UpstreamRequest
@@ -49,8 +50,7 @@ class FollowedTurn(Protocol):
     @property
     def log(self) -> EventLog: ...
 
-    @property
-    def has_started(self) -> bool: ...
+    def has_started(self, generation_id: str) -> bool: ...
 
     def start(self) -> None: ...
 
@@ -75,6 +75,7 @@ class Turns:
         record: TurnRecord,
         running: RunningTurns,
         upstream: Upstream,
+        admission: Admission,
         prices: Prices,
         elsewhere: TurnsElsewhere,
         logs: SharedLogs,
@@ -84,6 +85,7 @@ class Turns:
         self._record = record
         self._running = running
         self._upstream = upstream
+        self._admission = admission
         self._prices = prices
         self._elsewhere = elsewhere
         self._logs = logs
@@ -133,7 +135,7 @@ class Turns:
             new.user_id,
             new.request_id,
             EventLog(committed.log_id),
-            [self._generation(new, each, len(committed.generations) == 1) for each in committed.generations],
+            [self._generation(new, committed, each) for each in committed.generations],
             self._record,
             self._prices,
             bound=new.bound,
@@ -182,9 +184,16 @@ class Turns:
             connection.execute(running.values(stop_asked_at=now()))
         self._logs.nudge(found.owner_id)
 
-    def _generation(self, new: NewTurn, due: NewGeneration, alone: bool) -> RunningGeneration:
-        request = UpstreamRequest(due.model, due.prompt, new.request_id, new.scenario, due.voice.parameters)
-        return RunningGeneration(due.id, due.message_id, due.voice.key, request, self._upstream, alone=alone)
+    def _generation(self, new: NewTurn, committed: CommittedTurn, due: NewGeneration) -> RunningGeneration:
+        return RunningGeneration(
+            due.id,
+            due.message_id,
+            due.voice.key,
+            UpstreamRequest(due.model, due.prompt, new.request_id, new.scenario, due.voice.parameters),
+            self._upstream,
+            self._admission.place(new.user_id, committed.id),
+            alone=len(committed.generations) == 1,
+        )
 
     def _voice(self, query: Executable, **wanted: str) -> FollowedVoice:
         with self._database.read() as connection:

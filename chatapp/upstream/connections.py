@@ -39,7 +39,7 @@ _ANSWER_BYTES = 1024 * 1024
 
 
 def http_client(settings: Settings, base_url: str, *, trust_env: bool, pool_s: float) -> httpx2.Client:
-    """A client whose pool holds as many connections as this process may hold streams.
+    """A client whose pool holds as many connections as this process may have streams of upstream.
 
     Its transport is our own; the client's stock one where `trust_env` and the environment name a proxy, or where the
     settings say so.
@@ -47,7 +47,7 @@ def http_client(settings: Settings, base_url: str, *, trust_env: bool, pool_s: f
     `pool_s` is how long to wait for a free connection; the openai client tries that three times. Raises
     ConfigurationError when the certificates that servers are verified by cannot be read.
     """
-    size = settings.connections + _SPARE_CONNECTIONS
+    size = settings.most_upstream_streams + _SPARE_CONNECTIONS
     kept = min(size, _KEPT_ALIVE)
     direct = settings.direct_reads and not (trust_env and _is_behind_proxy(base_url))
     try:

@@ -184,7 +184,7 @@ def test_a_voice_that_ends_elsewhere_ends_here_though_its_turn_goes_on(
     """Another process knows what is saved, and no more."""
     turn = here.start(voices=BOTH)
     with house(database_url, tmp_path / "another", upstream.base_url) as another:
-        assert another.follow(turn.id).has_started
+        assert another.follow(turn.id).has_started(turn.generations[0].id)
         early = another.follow_voice(turn.id, "a")
         assert early.text() == "a1 a2"
         assert early.names()[-3:] == ["usage", "voice_done", "done"]
@@ -201,6 +201,7 @@ def test_a_voice_that_ends_elsewhere_ends_here_though_its_turn_goes_on(
 
 def test_only_a_turn_that_was_begun_has_started(here: House, go: Event) -> None:
     _, turn = here.begin(voices=BOTH)
-    assert not turn.has_started
+    ids = [each["generation_id"] for each in turn.standings()]
+    assert not any(map(turn.has_started, ids))
     turn.start()
-    assert turn.has_started
+    assert all(map(turn.has_started, ids))

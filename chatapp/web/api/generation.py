@@ -43,7 +43,9 @@ class Generation(TypedDict):
     error_code: str | None
     provider_retry_count: Annotated[int, Field(description="How often the model's provider was asked again.")]
     ttft_ms: Annotated[int | None, Field(description="From the call of upstream to the first text.")]
-    total_ms: Annotated[int | None, Field(description="From the call of upstream to the end.")]
+    total_ms: Annotated[
+        int | None, Field(description="From the call of upstream to the end; `null` where it was not called.")
+    ]
     tokens_in: int | None
     tokens_out: int | None
     cost_usd: Annotated[float | None, Field(description="`null` without a known price or without counts.")]
@@ -96,7 +98,7 @@ def generation_stream(generation_id: str) -> Response:
     dialect = ProgressDialect(
         followed.generation_id,
         voice,
-        has_started=lambda: turn.has_started,
+        has_started=lambda: turn.has_started(followed.generation_id),
         has_ended=followed.has_ended or turn.log.ended_at(voice) is not None,
         is_fresh=asked_position() is None,
     )

@@ -135,6 +135,26 @@ def test_a_generation_that_has_not_started_is_queued(api: FlaskClient, upstream:
     chat.close()
 
 
+def test_a_generation_that_waits_for_its_place_is_queued_and_its_stream_is_kept_open(
+    make_app: MakeApp, upstream: ScriptedUpstream, gate: Event, sign_up: SignUp
+) -> None:
+    app = make_app(
+        OPENAI_BASE_URL=upstream.base_url,
+        CHATAPP_MODELS=MODELS,
+        CHATAPP_UPSTREAM_STREAMS="1",
+        OPENAI_SSE_HEARTBEAT_MS="50",
+    )
+    api = bearer_client(app, sign_up(app))
+    first, second = started(api), started(api)
+    stream = LiveStream(api.get(STREAMS["generation"].format(**second), buffered=False))
+    assert progress(stream.read_until("heartbeat")) == [("queued", 0.0)]
+    assert len([each for each in upstream.requests if each.body]) == 1
+    gate.set()
+    told = progress(stream.read_to_the_end())
+    assert (told[0], told[-1]) == (("queued", 0.0), ("completed", 1.0))
+    read(api.get(first["stream_url"], buffered=False))
+
+
 def test_a_failure_is_told(api: FlaskClient, upstream: ScriptedUpstream) -> None:
     upstream.scripts = [refuse(401, "no")]
     frames = read(api.get(STREAMS["generation"].format(**started(api)), buffered=False))
