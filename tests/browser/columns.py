@@ -68,6 +68,10 @@ class Columns:
         """Waits until the columns show these, and no others."""
         self.reader.until(lambda: self.texts == texts)
 
+    def read_among_others(self, texts: dict[str, str]) -> None:
+        """The same of some of the columns."""
+        self.reader.until(lambda: self.texts | texts == self.texts)
+
     def show(self, states: dict[str, str]) -> None:
         self.reader.until(lambda: self.states == states)
 

@@ -74,10 +74,9 @@ def test_three_tabs_while_one_voice_fails_one_is_stopped_and_one_tab_reloads(
     elsewhere = columns.reader.second_tab()
     elsewhere.visit("/password")
     expect(elsewhere.page.locator("h1")).to_be_visible()
+    written = said(led_voices, *FIVE[:3])
     for tab in tabs:
-        tab.reader.until(
-            lambda tab=tab: all(tab.texts[voice] == led_voices.said[voice] for voice in FIVE[:3])
-        )  # type: ignore[misc]
+        tab.read_among_others(written)
         tab.show(states)
 
     led_voices.end(*FIVE[:3])
@@ -295,9 +294,12 @@ def test_ends_alone_are_told_to_who_listens_and_progress_never_goes_back(
     begin(columns, led_voices, "seeker", "explorer")
     bar = columns.of("seeker").locator("progress")
     expect(bar).to_have_accessible_name("Seeker")
-    values = columns.reader.sizes_until(
-        lambda: led_voices.give("seeker", LONG) or round(1000 * bar.evaluate("each => each.value")), 3
-    )
+
+    def progress() -> int:
+        led_voices.give("seeker", LONG)
+        return round(1000 * float(bar.evaluate("each => each.value")))
+
+    values = columns.reader.sizes_until(progress, 3)
     assert values == sorted(values)
     assert values[-1] < 1000
     led_voices.end("explorer")
