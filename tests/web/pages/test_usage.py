@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import pytest
-from flask import Flask
+from flask.testing import FlaskClient
 
 from chatapp.web.pages.amount import count, dollars, duration
 from chatapp.web.pages.usage import usage_of, usage_of_all
+from tests.scripted_upstream import STREAM_HEAD, End, ScriptedUpstream, chunk, delta
+from tests.web.conftest import form_token
+from tests.web.pages.visit import page_of, posted
+
+USAGE = re.compile(r'<p class="usage"[^>]*>([^<]*)</p>')
 
 
 @dataclass(frozen=True)
@@ -90,9 +96,25 @@ def test_what_all_replies_used(replies: list[Reply], told: str) -> None:
     assert usage_of_all(replies) == told
 
 
-def test_the_markup_is_absent_where_nothing_is_known(app: Flask) -> None:
-    macros = app.jinja_env.get_template("_usage.html").module
-    assert "1 in · 2 out" in macros.usage(Reply(1, 2))  # type: ignore[attr-defined]
-    assert macros.usage(Reply()) == ""  # type: ignore[attr-defined]
-    assert "2 replies" in macros.usage_sum([Reply(1, 2), Reply(3, 4)])  # type: ignore[attr-defined]
-    assert macros.usage_sum([Reply(1, 2)]) == ""  # type: ignore[attr-defined]
+def test_the_page_tells_what_each_reply_used_and_their_sum(browser: FlaskClient) -> None:
+    where = posted(browser)
+    page_of(browser.get(where))
+    page = page_of(browser.get(where))
+    assert len(USAGE.findall(page)) == 1, "one reply is no sum"
+    assert re.fullmatch(r"5 in · 15 out · \d+\.\d s", USAGE.findall(page)[0])
+    for _ in range(2):
+        fields = {"csrf_token": form_token(browser, "/"), "message": "Hi", "voices": ["seeker", "explorer"]}
+        browser.post(f"{where}/messages", data=fields)
+        page_of(browser.get(where))
+    told = USAGE.findall(page_of(browser.get(where)))
+    assert [each for each in told if "replies" in each] == ["2 replies · 10 in · 30 out"] * 2
+    assert len(told) == 1 + 2 * 3
+
+
+def test_nothing_is_told_of_a_reply_that_is_being_written(
+    browser: FlaskClient, upstream: ScriptedUpstream
+) -> None:
+    upstream.scripts = [[STREAM_HEAD, chunk(delta("one")), End.HANG]]
+    where = posted(browser)
+    browser.set_cookie("js", "1")
+    assert USAGE.findall(page_of(browser.get(where))) == []
