@@ -31,6 +31,10 @@ _SENTENCES = {
     "extra_forbidden": "This field is not known.",
     "string_pattern_mismatch": "This is not written in the form that is described for it.",
     "string_unicode": "This text has characters that are no text.",
+    "string_type": "This is no text.",
+    "float_type": "This is no number.",
+    "int_type": "This is no whole number.",
+    "bool_type": "This is neither true nor false.",
 }
 
 

@@ -10,7 +10,8 @@ from flask.testing import FlaskClient
 
 from chatapp.accounts.account import EMAIL_LENGTH, PASSWORD_LENGTH
 from chatapp.web.api.message_body import MESSAGE_LENGTH
-from chatapp.web.body_size import BODY, MESSAGE, NOTHING, PASSWORDS
+from chatapp.web.body_size import BODY, MESSAGE, NOTHING, PASSWORDS, TOML, VOICE
+from chatapp.web.voice_body import DESCRIPTION_LENGTH, NAME_LENGTH, PROMPT_LENGTH
 from tests.web.conftest import Person, assert_error, form_token, signed_in
 
 LONGEST = "\U0001f916"
@@ -21,6 +22,9 @@ BOUNDS = [
     ("POST", "/api/v1/chat", MESSAGE),
     ("POST", "/api/chat/stream", MESSAGE),
     ("POST", "/api/v1/turns", MESSAGE),
+    ("POST", "/api/v1/voices.toml", TOML),
+    ("POST", "/api/v1/voices", VOICE),
+    ("PATCH", "/api/v1/voices/x", VOICE),
     ("POST", "/api/v1/auth/token", PASSWORDS),
     ("POST", "/api/v1/turns/x/cancel", NOTHING),
     ("POST", "/api/v1/turns/x/stream-token", NOTHING),
@@ -76,3 +80,22 @@ def test_every_password_that_is_allowed_fits(app: Flask, person: Person) -> None
     assert browser.post("/password", data=fields).status_code == 422
     body = json.dumps({"email": LONGEST * EMAIL_LENGTH, "password": longest})
     assert_error(app.test_client().post("/api/v1/auth/token", data=body, content_type=JSON), 401)
+
+
+@pytest.mark.parametrize("written", [LONGEST, "\u4e2d", '"', "\n", "\x01"])
+def test_every_voice_that_is_allowed_fits(api: FlaskClient, browser: FlaskClient, written: str) -> None:
+    shown = written if written.isprintable() else "x"
+    voice = {
+        "key": "k" * 32,
+        "name": "n" + shown * (NAME_LENGTH - 1),
+        "colour": "#2f6f8f",
+        "description": "d" + shown * (DESCRIPTION_LENGTH - 1),
+        "prompt": "a" + written * (PROMPT_LENGTH - 2) + "z",
+    }
+    made = api.post("/api/v1/voices", data=json.dumps(voice), content_type=JSON)
+    assert made.status_code == 201, made.get_data(as_text=True)
+    in_form = {**voice, "prompt": voice["prompt"].replace("\n", "\r\n"), "history": "branch"}
+    token = form_token(browser, "/new-voice")
+    sent = browser.post(f"/voices/{'k' * 32}", data={**in_form, "csrf_token": token})
+    assert sent.status_code == 303
+    assert api.get(f"/api/v1/voices/{'k' * 32}").get_json() == made.get_json()

@@ -181,7 +181,7 @@ FAULTS: list[tuple[str, dict[str, str]]] = [
     (GOOD + "parameters.seed = 1", {"voices.poet.parameters.seed": "This field is not known."}),
     (GOOD + "parameters.temperature = nan", {"voices.poet.parameters.temperature": WARM}),
     (GOOD + "parameters.temperature = inf", {"voices.poet.parameters.temperature": WARM}),
-    (GOOD.replace('"Rhyme."', "2026-11-21"), {"voices.poet.prompt": "Input should be a valid string"}),
+    (GOOD.replace('"Rhyme."', "2026-11-21"), {"voices.poet.prompt": "This is no text."}),
     (GOOD + 'model = "gone"', {"voices.poet.model": "This model is not offered here."}),
 ]  # fmt: skip
 

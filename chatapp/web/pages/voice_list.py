@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flask import render_template, request
@@ -30,8 +31,10 @@ class Row:
     """Whether another one of its key is there again when it is removed."""
 
 
-def voice_list(shelf: Shelf, form_error: str | None = None, toml: str = "", fault: str | None = None) -> str:
-    """The page of what is seen from `shelf`; `toml` was to be imported, and `fault` is what was wrong with it."""
+def voice_list(
+    shelf: Shelf, form_error: str | None = None, toml: str = "", faults: Sequence[str] = ()
+) -> str:
+    """The page of what is seen from `shelf`; `toml` was to be imported, and `faults` are what is wrong with it."""
     team = set() if shelf.is_team else {voice.key for voice in services().voices.made_by(None)}
     rows = [_row(shelf, voice, team) for voice in shelf.known().values()]
     return render_template(
@@ -42,7 +45,7 @@ def voice_list(shelf: Shelf, form_error: str | None = None, toml: str = "", faul
         done=_DONE.get(request.args.get("done", "")),
         form_error=form_error,
         toml=toml,
-        fault=fault,
+        faults=faults,
     )
 
 

@@ -33,8 +33,8 @@ def import_voices_form() -> Answer:
             toml = text_of(file.read())
         imported(toml, scope)
     except ValidationFailed as error:
-        told = " ".join(_told(each) for each in error.errors)
-        return voice_list(shelf, "Nothing is imported: see below.", toml, told), error.status
+        faults = [_told(each) for each in error.errors]
+        return voice_list(shelf, "Nothing is imported: see below.", toml, faults), error.status
     except Conflict as error:
         return voice_list(shelf, f"Nothing is imported. {error.message}", toml), error.status
     return redirect(f"{shelf.home}?done=imported", 303)
