@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import cast
 
 import pytest
 from alembic import command
-from sqlalchemy import insert, select, table, text
-from sqlalchemy.sql.expression import column
+from sqlalchemy import Table, insert, select, table, text
+from sqlalchemy.sql.expression import TableClause, column
 
 from chatapp.store.account import ApiToken, User
-from chatapp.store.base import now
+from chatapp.store.base import Base, now
+from chatapp.store.conversation import Conversation, Generation, Turn
 from chatapp.store.database import Database
 from chatapp.store.identifier import new_id
 from chatapp.store.migration import _config, is_current, upgrade
+from chatapp.turns.built_in_voices import BUILT_IN, SEEKER
+from chatapp.turns.voices import Voices
 from tests.postgresql_server import PostgresqlServer
 
 OLD_TOKENS = ("jti", "user_id", "name", "created_at", "expires_at", "revoked_at")
@@ -56,4 +60,53 @@ def test_api_tokens_are_kept(empty_url: str) -> None:
         ("old", None, None, None)
     ] * 2
     assert (rows[0].jti, rows[0].expires_at) == (jti, token["expires_at"])
+    database.close()
+
+
+def old_table(model: type[Base], without: set[str]) -> TableClause:
+    """`model`'s table as it was before it had those columns."""
+    there = cast(Table, model.__table__).c
+    return table(
+        there[0].table.name, *(column(each.name, each.type) for each in there if each.name not in without)
+    )
+
+
+def test_what_was_said_before_there_were_voices_was_said_by_seeker(empty_url: str) -> None:
+    database = Database(empty_url)
+    upgrade_to(database, "0005")
+    moment, session_id = now(), "session-20250819-143022-a1b2"
+    person = {"id": new_id(), "email": "a@example.org", "name": "a", "role": "user", "password_hash": "x"}
+    spoken = {"id": new_id(), "session_id": session_id, "user_id": person["id"], "status": "ended",
+              "log_id": "x" * 20, "content_digest": "0" * 64, "request_id": "req_12345678", "owner_id": new_id(),
+              "created_at": moment, "ended_at": moment}  # fmt: skip
+    reply: dict[str, object] = {
+        "turn_id": spoken["id"],
+        "voice": "seeker",
+        "model": "m",
+        "status": "complete",
+        "provider_retry_count": 0,
+    }
+    conversations = old_table(Conversation, {"goes_on_from"})
+    generations = old_table(Generation, {"voice_name", "voice_colour", "is_merge"})
+    with database.write() as connection:
+        connection.execute(insert(User).values(**person, created_at=moment))
+        values: dict[str, object] = {
+            "session_id": session_id,
+            "user_id": person["id"],
+            "title": "Old",
+            "voices": ["seeker"],
+        }
+        values |= {"created_at": moment, "updated_at": moment, "pinned": False, "archived": False}
+        connection.execute(insert(conversations).values(values))
+        connection.execute(insert(old_table(Turn, set())).values(spoken))
+        connection.execute(insert(generations).values({**reply, "id": new_id()}))
+    upgrade(database)
+    assert is_current(database)
+    with database.write() as connection:  # as the version before does, which still serves
+        connection.execute(insert(generations).values({**reply, "id": new_id()}))
+    with database.read() as connection:
+        wanted = select(Generation.voice_name, Generation.voice_colour, Generation.is_merge)
+        assert connection.execute(wanted).all() == [(SEEKER.name, SEEKER.colour, False)] * 2
+        assert connection.scalars(select(Conversation.goes_on_from)).all() == [None]
+    assert list(Voices(database).known(person["id"])) == list(BUILT_IN)
     database.close()

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from itertools import combinations
 
 import gevent
 import pytest
+from sqlalchemy import insert
 
 from chatapp.accounts.account import Accounts
 from chatapp.errors import Conflict, NotFound
 from chatapp.store.database import Database
+from chatapp.store.voice import VoiceRow
 from chatapp.turns.built_in_voices import BUILT_IN, DEFAULT_VOICE
 from chatapp.turns.voice import VOICE_KEY_PATTERN, History, Scope, Voice
 from chatapp.turns.voices import MOST_VOICES, TooManyVoices, VoiceExists, Voices, default_voice
@@ -137,6 +139,21 @@ def test_those_who_import_the_same_at_once_all_do(
     acts = [lambda kept, name=name: kept.put(None, [replace(POET, name=name)]) for name in "ab"]
     assert at_once(database_url, *acts) == [None, None]
     assert [each.key for each in voices.made_by(None)] == ["poet"]
+
+
+def test_an_import_replaces_what_somebody_is_just_making(
+    database_url: str, database: Database, voices: Voices
+) -> None:
+    columns = {**asdict(POET), "history": "own", "name": "Just made", "owner_id": None}
+    del columns["scope"]
+    another = Database(database_url)
+    with database.write() as connection:
+        connection.execute(insert(VoiceRow), columns)
+        importing = gevent.spawn(Voices(another).put, None, [POET])
+        gevent.sleep(0.2)  # long enough for it to be in the middle of its transaction; right whenever it is
+    importing.get(timeout=30)
+    another.close()
+    assert [each.name for each in voices.made_by(None)] == ["Poet"]
 
 
 def test_a_race_does_not_pass_the_end(database_url: str, voices: Voices, people: tuple[str, str]) -> None:
