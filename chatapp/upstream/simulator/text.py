@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 _STEERED = re.compile(r"\bsimulate\s+(\d{1,6})\s+tokens?\b", re.IGNORECASE)
 _TOKEN = re.compile(r"\s*\w{1,12}|\s*[^\w\s]|\s+")
+_MARKED = re.compile(r"^\[@([a-z0-9-]{1,32})\] [^\n]* answered:\n\n", re.MULTILINE | re.ASCII)
+"""How the answers to merge are marked, see chatapp/turns/prompt.py."""
 _QUOTE_LENGTH = 120
 _FILLER = (
     "The simulated model goes on so that a long answer can be watched. "
@@ -17,8 +19,11 @@ _FILLER = (
 
 
 def reply_tokens(messages: Sequence[Mapping[str, str]], model: str) -> Iterator[str]:
-    """The answer to `messages`, token by token; `simulate N tokens` in the last user message asks for N."""
+    """The answer to `messages`, token by token; `simulate N tokens` in the last user message asks for N. Where that
+    holds marked answers, it is a merge of them."""
     asked = next((each["content"] for each in reversed(messages) if each["role"] == "user"), "")
+    if marked := _marked(asked):
+        return tokens_of(_merged(marked, model))
     if steered := _STEERED.search(asked):
         return itertools.islice(_endless(), int(steered[1]))
     return tokens_of(_answer(asked, model, len(messages)))
@@ -56,6 +61,32 @@ def greet(name: str) -> str:
 | --- | --- |
 | heading | larger text |
 | table | rows and columns |
+
+Set `OPENAI_API_KEY` or `OPENAI_BASE_URL` to speak with a real model.
+"""
+
+
+def _marked(asked: str) -> dict[str, str]:
+    """The marked answers that are to be merged, by their voices; of a voice that comes twice, the first."""
+    _, divider, answers = asked.partition("\n\n---\n\n[@")
+    _, *found = _MARKED.split(f"[@{answers}") if divider else [""]
+    marked: dict[str, str] = {}
+    for voice, answer in zip(found[::2], found[1::2], strict=True):
+        marked.setdefault(voice, answer)
+    return marked
+
+
+def _merged(marked: Mapping[str, str], model: str) -> str:
+    told = "\n".join(
+        f"- One of them begins like this: {_quote(answer)} [@{voice}]" for voice, answer in marked.items()
+    )
+    return f"""## A simulated merge
+
+No model was asked: this server has no model key, so `{model}` is played by **a simulator** 🤖. It was given \
+{len(marked)} {"answer" if len(marked) == 1 else "answers"} and says where each point is from, but it has not \
+understood any of them:
+
+{told}
 
 Set `OPENAI_API_KEY` or `OPENAI_BASE_URL` to speak with a real model.
 """
