@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
-from playwright.sync_api import Locator, Route
+from playwright.sync_api import Locator
 
 from tests.browser.led_voices import LedVoices
 from tests.browser.reader import Reader
@@ -33,15 +32,12 @@ class Columns:
 
     def ask(self, upstream: LedVoices, *voices: str) -> None:
         """Sends a message to these voices; upstream is asked by each when this returns."""
-
-        def to_these(route: Route) -> None:
-            asked = json.loads(route.request.post_data or "")
-            route.continue_(post_data=json.dumps({**asked, "voices": voices}))
-
-        self.page.route("**/api/v1/turns", to_these)
-        with self.page.expect_response("**/api/v1/turns"):
-            self.reader.send("How would you begin?")
-        self.page.unroute("**/api/v1/turns")
+        picker = self.page.locator("#voice-picker")
+        picker.locator("summary").click()
+        for box in picker.locator('input[name="voices"]').all():
+            box.set_checked(box.get_attribute("value") in voices)
+        picker.locator("summary").click()
+        self.reader.send("How would you begin?")
         upstream.wait_until_asked(*voices)
 
     def of(self, voice: str) -> Locator:
