@@ -2,6 +2,7 @@
 
 import { cancelGeneration, cancelTurn, finishedReply, finishedTurn, startTurn } from "./api.js";
 import { Composer } from "./composer.js";
+import { Leaving } from "./leaving.js";
 import { Messages } from "./messages.js";
 import { addConversation } from "./sidebar.js";
 import { TurnStream } from "./turn_stream.js";
@@ -12,7 +13,9 @@ export class Chat {
   constructor(main) {
     this.main = main;
     this.sessionId = main.dataset.sessionId ?? null;
-    this.turn = null; // {id, cancelUrl, streamUrl} while one runs
+    this.path = location.pathname;
+    this.turn = null; // {id, cancelUrl, streamUrl, isBound} while one runs
+    this.leaving = new Leaving(main.dataset);
     this.messages = new Messages(main.querySelector("#messages"));
     this.composer = new Composer(main.querySelector("#composer"), this.sessionId);
     this.announcer = main.querySelector("#announcer");
@@ -23,19 +26,26 @@ export class Chat {
     this.composer.onSend = (...asked) => this.send(...asked);
     this.composer.onStop = () => this.stop();
     this.messages.onStop = (generationId) => this.stopVoice(generationId);
-    window.addEventListener("popstate", () => location.reload());
+    window.addEventListener("popstate", () => this.wentBack());
     window.addEventListener("pageshow", (event) => event.persisted && location.reload());
     this.messages.scrollToBegin();
     this.resume();
+  }
+
+  /** To the page before this conversation got its address. Where something would be lost, it can be called off. */
+  wentBack() {
+    if (location.pathname === this.path) return; // to another place on this page
+    if (this.leaving.mayGo()) location.reload();
+    else history.pushState(null, "", this.path);
   }
 
   /** The page was loaded in mid-answer: read the turn from its beginning. */
   resume() {
     const running = this.messages.running();
     if (!running.length) return;
-    const { turnId, streamUrl, cancelUrl } = running[0].dataset;
+    const { turnId, streamUrl, cancelUrl, bound } = running[0].dataset;
     this.messages.adopt(running);
-    this.follow({ id: turnId, streamUrl, cancelUrl });
+    this.follow({ id: turnId, streamUrl, cancelUrl, isBound: bound !== undefined });
   }
 
   async send(message, clientMessageId, voices) {
@@ -45,15 +55,18 @@ export class Chat {
     }
     const exchange = this.messages.addOwn(message);
     this.composer.posting(true);
+    this.leaving.posting(true);
     try {
       const started = await startTurn({ message, sessionId: this.sessionId, clientMessageId, voices });
       this.composer.accepted();
+      this.leaving.goneOn();
       this.begin(started, message, exchange);
     } catch (refusal) {
       exchange.remove();
       this.composer.refused(refusal);
     } finally {
       this.composer.posting(false);
+      this.leaving.posting(false);
     }
   }
 
@@ -77,11 +90,13 @@ export class Chat {
     heading.textContent = title;
     heading.classList.remove("unseen");
     document.title = document.title.replace(/^.* · /, `${title} · `);
-    history.pushState(null, "", `/c/${sessionId}`);
+    this.path = `/c/${sessionId}`;
+    history.pushState(null, "", this.path);
   }
 
   follow(turn) {
     this.turn = turn;
+    this.leaving.answering(turn.isBound);
     this.composer.running(true);
     this.announce("The answer is being written.");
     const stream = new TurnStream(turn.streamUrl, this.main.dataset);
@@ -95,11 +110,16 @@ export class Chat {
       fresh = false;
       this.messages.stand(generations);
     };
-    stream.onFailure = (voice, sentence) => this.messages.fail(voice, sentence);
+    stream.onFailure = (voice, sentence, code) => this.failed(voice, sentence, code);
     stream.onVoiceEnd = (voice, reason) => this.voiceEnded(turn, this.messages.end(voice, reason));
     stream.onLost = (lost) => this.showLost(lost);
     stream.onEnd = () => this.settle(turn, stream);
     stream.start();
+  }
+
+  failed(key, sentence, code) {
+    const voice = this.messages.fail(key, sentence);
+    if (voice && code === "NOT_SAVED") this.leaving.notSaved(voice.article);
   }
 
   /** One voice of several is done: its saved form need not wait for the others. */
@@ -134,6 +154,7 @@ export class Chat {
     if (!this.messages.swap(html, turn.id)) return stream.retry({ lost: false });
     stream.close();
     this.turn = null;
+    this.leaving.answered();
     this.showLost(false);
     this.composer.complain("");
     this.composer.running(false);
@@ -144,6 +165,7 @@ export class Chat {
 
   leave(refusal) {
     this.turn = null;
+    this.leaving.ended();
     this.showLost(false);
     this.messages.settle();
     this.composer.running(false);

@@ -66,9 +66,12 @@ export class Messages {
     for (const voice of this.voices.values()) voice.replace("");
   }
 
+  /** The voice that failed, if it is one of these. */
   fail(key, sentence) {
-    this.voice(key)?.fail(sentence);
+    const voice = this.voice(key);
+    voice?.fail(sentence);
     this.page.follow();
+    return voice;
   }
 
   /** One of several has ended: its name and how; null for one that had. */

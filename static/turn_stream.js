@@ -25,7 +25,7 @@ export class TurnStream {
   take(name, data) {
     if (name === "token") this.onText(data.voice, data.text);
     else if (name === "snapshot") this.onSnapshot(data.generations);
-    else if (name === "failure") this.onFailure(data.voice, data.message);
+    else if (name === "failure") this.onFailure(data.voice, data.message, data.code);
     else if (name === "voice_done") this.onVoiceEnd(data.voice, data.finish_reason);
     else if (name === "done") this.end();
   }

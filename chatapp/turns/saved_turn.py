@@ -49,6 +49,8 @@ class Look:
 class SavedTurn:
     """Followed like a running turn. `watch` or `grow` looks again at one that another process answers."""
 
+    bound: bool | None = None
+
     def __init__(
         self, database: Database, logs: SharedLogs, turn_id: str, *, clock: Clock = time.monotonic
     ) -> None:

@@ -42,13 +42,17 @@ _OWNED = select(Turn.id).where(Turn.id == bindparam("turn_id"), Turn.user_id == 
 class FollowedTurn(Protocol):
     """What connections need of a turn, whoever answers it. `join` and `leave` are told by connections that the turn
     may be tied to, `start` when the first bytes are out; only a turn that this process answers heeds them. `catch_up`
-    is told where a reader stands before it follows; only a turn that another process answers may have to wait."""
+    is told where a reader stands before it follows; only a turn that another process answers may have to wait. `bound`
+    says whether the turn ends with its connections, and is None where only another process knows."""
 
     @property
     def id(self) -> str: ...
 
     @property
     def log(self) -> EventLog: ...
+
+    @property
+    def bound(self) -> bool | None: ...
 
     def has_started(self, generation_id: str) -> bool: ...
 

@@ -44,11 +44,13 @@ Answer = BaseResponse | tuple[str, int, dict[str, str]] | str
 
 @dataclass(frozen=True, slots=True)
 class ShownTurn:
-    """The turn that a page says is running."""
+    """The turn that a page says is running. `is_bound` says that it ends with somebody's connection, as far as that
+    is known here."""
 
     id: str
     stream_url: str
     cancel_url: str
+    is_bound: bool
 
 
 @blueprint.get("/", endpoint="new_conversation")
@@ -226,6 +228,7 @@ def shown_turn(turn: FollowedTurn) -> ShownTurn:
         turn.id,
         url_for("turn.turn_stream", turn_id=turn.id),
         url_for("turn.cancel_turn", turn_id=turn.id),
+        turn.bound is True,
     )
 
 
