@@ -174,6 +174,14 @@ class Chatapp(Contender):
         finally:
             database.close()
 
+    def people_file(self, count: int) -> Path:
+        """Makes so many users; a file with what each of them sends to be known, one a line."""
+        found = [self.sign_up(f"bench{number}@example.org") for number in range(count)]
+        path = self.folder / "people"
+        path.write_text("".join(f"Authorization: {each['Authorization']}\n" for each in found), "utf-8")
+        path.chmod(0o600)
+        return path
+
     def sign_up(self, email: str) -> dict[str, str]:
         """Makes a user; the headers with an API token of theirs."""
         secret = self._own_settings.jwt_secret.get_secret_value()

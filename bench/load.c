@@ -1,15 +1,17 @@
 // A load client for event streams: one thread, epoll, no dependencies.
 //
 //     load -p PORT {-u PATH -d BODY_FILE | -l PATHS_FILE} [-H 'Name: value'] ... -n STREAMS [-c AT_ONCE]
-//          [-w WAITING] [-r RAMP_MS] [-D MOST_S] [-W WARM_UP_S] [-s SKIPPED] [-o]
+//          [-w WAITING] [-r RAMP_MS] [-D MOST_S] [-W WARM_UP_S] [-s SKIPPED] [-a PEOPLE_FILE] [-v VOICES] [-o]
 //
 // Opens STREAMS connections to the loopback, AT_ONCE of them at a time, spread over RAMP_MS, and no new one while
 // WAITING of them wait for the head of their answer. Each POSTs the body to PATH once (-u) or GETs a path of the file,
-// which has one a line, in turn (-l), and reads its stream to the end. Finds upstream's tokens ("@hhhhhhhh", see
+// which has one a line, in turn (-l), and reads its stream to the end. Each POST has a further header of PEOPLE_FILE,
+// which has one a line, in turn. Finds upstream's tokens ("@hhhhhhhh", see
 // upstream.c) wherever they are in the answer, whatever dialect carries them and however it is cut. Prints one line of
 // JSON at the end: times in milliseconds, time to the first token from the call of connect(), delay from upstream's
 // send to the receipt here (tokens of the first WARM_UP_S, and the first SKIPPED of each stream, are not in it), and
-// the seconds in which those arrived whose delay counts. SIGTERM ends it early, with the same line. With -o a line comes before it, as soon as
+// the seconds in which those arrived whose delay counts. "all_began" is the time to token number VOICES of each stream:
+// where each of so many voices says one token, that to the first of the voice which begins last. SIGTERM ends it early, with the same line. With -o a line comes before it, as soon as
 // no stream waits for its head any more: how many have begun.
 
 #define _GNU_SOURCE
@@ -61,12 +63,12 @@ typedef struct {
 } Stream;
 
 static int poller, port, streams = 1, at_once, most_waiting, ramp_ms;
-static uint32_t skipped;
+static uint32_t skipped, voices = 1;
 static double most_s = 60, warm_up_s;
 static Request *requests;
 static int request_count;
 static uint64_t started_us, warm_us, first_counted_us, last_counted_us;
-static Sample first_token_us, delay_us;
+static Sample first_token_us, all_began_us, delay_us;
 static uint64_t tokens, done;
 static volatile sig_atomic_t stopped;  // told to end: with what there is
 static int begun, waiting, refused, cut_short, bad_status, timed_out;
@@ -122,6 +124,7 @@ static void note_token(Stream *stream, uint32_t stamp, uint64_t now) {
     uint32_t delay = (uint32_t)now - stamp;
     tokens++;
     if (!stream->tokens++) add(&first_token_us, now - stream->opened_us);
+    if (stream->tokens == voices) add(&all_began_us, now - stream->opened_us);
     if (now < warm_us || stream->tokens <= skipped) return;
     add(&delay_us, delay < UINT32_MAX / 2 ? delay : 0);
     if (!first_counted_us) first_counted_us = now;
@@ -351,11 +354,23 @@ static void add_request(const char *method, const char *path, const char *header
     requests[request_count++] = request;
 }
 
-static void add_post(const char *path, const char *headers, const char *body_file) {
-    size_t length = 0;
-    char *body = body_file ? read_file(body_file, &length) : strdup(""), *rest;
+static void add_posts(const char *path, const char *headers, const char *body_file, const char *people_file) {
+    size_t length = 0, ignored;
+    char *body = body_file ? read_file(body_file, &length) : strdup(""), *rest, *place;
+    char *people = people_file ? read_file(people_file, &ignored) : NULL;
     if (asprintf(&rest, "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s", length, body) < 0) abort();
-    add_request("POST", path, headers, rest);
+    if (!people) add_request("POST", path, headers, rest);
+    for (char *one = people ? strtok_r(people, "\n", &place) : NULL; one; one = strtok_r(NULL, "\n", &place)) {
+        char *own;
+        if (asprintf(&own, "%s%s\r\n", headers, one) < 0) abort();
+        add_request("POST", path, own, rest);
+        free(own);
+    }
+    if (!request_count) {
+        fprintf(stderr, "load: nobody in %s\n", people_file);
+        exit(2);
+    }
+    free(people);
     free(rest);
     free(body);
 }
@@ -374,6 +389,7 @@ static void add_gets(const char *paths_file, const char *headers) {
 
 static void print_result(double seconds) {
     qsort(first_token_us.values, first_token_us.count, sizeof(uint32_t), compare);
+    qsort(all_began_us.values, all_began_us.count, sizeof(uint32_t), compare);
     qsort(delay_us.values, delay_us.count, sizeof(uint32_t), compare);
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
@@ -383,16 +399,16 @@ static void print_result(double seconds) {
            "\"tokens\":%" PRIu64 ",\"seconds\":%.4f,\"cpu_s\":%.4f,",
            done, refused, cut_short, bad_status, timed_out, tokens, seconds, cpu_s);
     printf("\"first_token_p50_ms\":%.3f,\"first_token_p99_ms\":%.3f,\"delay_p50_ms\":%.3f,\"delay_p99_ms\":%.3f,"
-           "\"streamed_s\":%.4f}\n",
+           "\"all_began_p50_ms\":%.3f,\"streamed_s\":%.4f}\n",
            quantile(&first_token_us, .5), quantile(&first_token_us, .99), quantile(&delay_us, .5),
-           quantile(&delay_us, .99), (double)(last_counted_us - first_counted_us) / 1e6);
+           quantile(&delay_us, .99), quantile(&all_began_us, .5), (double)(last_counted_us - first_counted_us) / 1e6);
 }
 
 int main(int count, char **arguments) {
-    char headers[16384] = "", *path = "/", *body_file = NULL, *paths_file = NULL;
+    char headers[16384] = "", *path = "/", *body_file = NULL, *paths_file = NULL, *people_file = NULL;
     bool telling = false;
     int letter;
-    while ((letter = getopt(count, arguments, "p:u:d:l:H:n:c:w:r:D:W:s:o")) != -1) {
+    while ((letter = getopt(count, arguments, "p:u:d:l:H:n:c:w:r:D:W:s:a:v:o")) != -1) {
         switch (letter) {
         case 'p': port = atoi(optarg); break;
         case 'u': path = optarg; break;
@@ -409,6 +425,8 @@ int main(int count, char **arguments) {
         case 'D': most_s = atof(optarg); break;
         case 'W': warm_up_s = atof(optarg); break;
         case 's': skipped = (uint32_t)atoi(optarg); break;
+        case 'a': people_file = optarg; break;
+        case 'v': voices = (uint32_t)atoi(optarg); break;
         case 'o': telling = true; break;
         default: return 2;
         }
@@ -421,7 +439,7 @@ int main(int count, char **arguments) {
     if (paths_file)
         add_gets(paths_file, headers);
     else
-        add_post(path, headers, body_file);
+        add_posts(path, headers, body_file, people_file);
     poller = epoll_create1(0);
     started_us = now_us();
     warm_us = started_us + (uint64_t)(warm_up_s * 1e6);

@@ -77,13 +77,24 @@ class Heard:
     delay_p50_ms: float
     delay_p99_ms: float
     streamed_s: float = 0.0
+    all_began_p50_ms: float = 0.0
 
 
-def put(load: Load, core: int, port: int, path: str, body: Path, headers: Mapping[str, str]) -> Heard:
-    """Puts the load on the server at `port` and waits for its end."""
+def put(
+    load: Load,
+    core: int,
+    port: int,
+    path: str,
+    body: Path,
+    headers: Mapping[str, str],
+    people: Path | None = None,
+) -> Heard:
+    """Puts the load on the server at `port` and waits for its end. `people` is a file with a further header in each
+    line, which the streams have in turn."""
     command = [str(built("load")), "-p", str(port), "-u", path, "-d", str(body), *_headers(headers)]
     command += ["-n", str(load.streams), "-c", str(load.at_once), "-r", str(load.ramp_ms)]
-    command += ["-D", str(load.nominal_s * 4 + 60), "-W", str(load.ramp_ms / 1000)]
+    command += ["-D", str(load.nominal_s * 4 + 60), "-W", str(load.ramp_ms / 1000), "-v", str(load.voices)]
+    command += ["-a", str(people)] if people else []
     with on_core(core):
         done = subprocess.run(command, capture_output=True, text=True, check=True)
     heard = Heard(**json.loads(done.stdout))

@@ -41,6 +41,9 @@ SHORT_MESSAGE = Mark("CPU per short message", 4, "ms")
 IDLE = Mark("memory per idle stream with a turn of its own", 40, "KiB")
 HANG_UP = Mark("time until upstream hears of a hang-up, p99", 5, "ms")
 FAIRNESS = Mark("added delay of 100 streams × 50 tokens/s, p99", 20, "ms")
+VOICES_COST = Mark("CPU per token of a turn of five voices", 1.2, "× of five single streams")
+VOICES_FIRST = Mark("first token in a turn of five voices, after a single stream's", 20, "ms")
+VOICES_DELAY = Mark("added delay of 20 people × 5 voices × 50 tokens/s on one core, p99", 50, "ms")
 SECOND_READER = Mark("CPU that a second reader adds to a token", 1 / 3, "× a turn with one reader")
 REDIS = Mark("CPU per token with the log in Redis", 1.3, "× with the log in memory")
 LONG_CONVERSATION = Mark("CPU per message in a long conversation", 1.1, "× in a short one")
@@ -57,6 +60,9 @@ MARKS = (
     IDLE,
     HANG_UP,
     FAIRNESS,
+    VOICES_COST,
+    VOICES_FIRST,
+    VOICES_DELAY,
     SECOND_READER,
     REDIS,
     LONG_CONVERSATION,

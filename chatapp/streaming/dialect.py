@@ -6,8 +6,8 @@ chapters 3 and 4 of docs/api.md.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Protocol
 
 import msgspec
 
@@ -87,9 +87,9 @@ class EventDialect(SharedDialect):
             log_id,
             seq,
             event.name.encode(),
-            _encoded(event.told),
+            _encoded(event),
         )
-        if self._sentences and event.name == "failure" and "voice" not in event.data:
+        if self._sentences and event.name == "failure" and event.voice is None:
             return b"event: token\ndata: %b\n\n%b" % (encoded_json({"text": event.data["message"]}), frame)
         return frame
 
@@ -128,9 +128,13 @@ class PlainDialect(SharedDialect):
         return b": heartbeat %d\n\n" % now_ms
 
 
-def _encoded(told: Mapping[str, Any] | str) -> bytes:
-    """An event's data, without making the dictionary that it does not have."""
-    return b'{"text":%b}' % encoded_json(told) if isinstance(told, str) else encoded_json(told)
+def _encoded(event: Event) -> bytes:
+    """An event's data, without making the dictionary that a token does not have."""
+    if not isinstance(event.told, str):
+        return encoded_json(event.data)
+    if event.voice is None:
+        return b'{"text":%b}' % encoded_json(event.told)
+    return b'{"text":%b,"voice":%b}' % (encoded_json(event.told), encoded_json(event.voice))
 
 
 def _whole(snapshot: Event) -> str:

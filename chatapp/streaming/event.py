@@ -25,18 +25,24 @@ class Event(Struct, frozen=True, gc=False):
 
     name: str
     told: Mapping[str, Any] | str
-    """`data`, or of a token of the only voice its text: a dictionary for each would be half of what a log holds."""
+    """`data` without the voice; of a token its text: a dictionary for each would be most of what a log holds."""
+    voice: str | None = None
+    """Who says it, in turns with several voices."""
 
     @property
     def data(self) -> Mapping[str, Any]:
         """What the event dialect sends as JSON."""
-        return {"text": self.told} if isinstance(self.told, str) else self.told
+        told, voice = self.told, self.voice
+        if isinstance(told, str):
+            return {"text": told} if voice is None else {"text": told, "voice": voice}
+        return told if voice is None else {**told, "voice": voice}
 
 
 def event_of(name: str, data: Mapping[str, Any]) -> Event:
     """The event of that name which tells `data`."""
-    text = data.get("text")
-    return Event(name, text if name == "token" and len(data) == 1 and isinstance(text, str) else data)
+    told = dict(data)
+    voice, text = told.pop("voice", None), told.get("text")
+    return Event(name, text if name == "token" and len(told) == 1 and isinstance(text, str) else told, voice)
 
 
 def token(text: str) -> Event:
@@ -86,4 +92,4 @@ def done(finish_reason: str) -> Event:
 
 def spoken_by(voice: str, event: Event) -> Event:
     """The same event, told apart by its voice: turns with several voices tag every event but `done`."""
-    return Event(event.name, {**event.data, "voice": voice})
+    return Event(event.name, event.told, voice)

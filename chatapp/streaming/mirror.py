@@ -31,7 +31,7 @@ class Mirror:
             return
         for event in events[self.log.end + 1 - first :]:
             if event.name == "token":
-                self._texts.setdefault(event.data.get("voice"), []).append(event.data["text"])
+                self._texts.setdefault(event.voice, []).append(event.data["text"])
                 self.length += len(event.data["text"])
             self.log.append(event)
 

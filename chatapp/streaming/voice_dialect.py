@@ -14,7 +14,7 @@ class VoiceDialect(SharedDialect):
         self._voice = voice
 
     def covers(self, event: Event) -> bool:
-        return event.name in ("done", "snapshot") or event.data.get("voice") == self._voice
+        return event.name in ("done", "snapshot") or event.voice == self._voice
 
     def ends(self, event: Event) -> bool:
         """The turn's own end counts too: in a log that was shortened, the voice's may have left."""

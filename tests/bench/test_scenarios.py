@@ -11,6 +11,7 @@ import pytest
 from bench import valkey
 from bench.contender import CONTENDERS, Chatapp, Nginx, NoServer, PlainView
 from bench.load import FEW_PACED
+from bench.mark import VOICES_COST, VOICES_DELAY, VOICES_FIRST, verdicts
 from bench.scenarios import (
     fairness,
     hang_up,
@@ -126,12 +127,25 @@ def test_every_server_climbs_the_ramp_until_it_breaks(tmp_path: Path) -> None:
 
 
 def test_several_voices_answer_on_one_connection(tmp_path: Path) -> None:
-    results = voices.measure(tmp_path, 1, voices.TINY)
+    plan = voices.TINY
+    results = voices.measure(tmp_path, 1, plan)
 
-    assert [(result.load.streams, result.heard.tokens) for result in results] == [(5, 50), (1, 50)]
+    assert [(result.server, result.load) for result in results] == [
+        (NoServer.name, plan.single),
+        *((Chatapp.name, load) for load in plan.loads),
+    ]
+    assert [result.heard.tokens for result in results] == [100, 100, 100, 3, 15]
+    for words in results[-2:]:
+        assert 0 < words.heard.first_token_p50_ms <= words.heard.all_began_p50_ms
     text = voices.report(results)
-    assert "| 5 turns of one voice | " in text
-    assert "| 1 turns of 5 voices | " in text
+    assert "| 2 people × 5 turns of one voice | " in text
+    assert "| 2 people × a turn of 5 voices | " in text
+    assert [each.promise for each in verdicts(text)] == [
+        VOICES_COST.promise,
+        f"{VOICES_FIRST.promise}, the first voice",
+        f"{VOICES_FIRST.promise}, the last voice",
+        VOICES_DELAY.promise,
+    ]
     assert "<svg" in voices.chart(results).svg
 
 
