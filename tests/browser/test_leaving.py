@@ -88,7 +88,7 @@ def test_a_message_that_is_under_way_is_asked_about(reader: Reader) -> None:
     reader.visit("/password")
     reader.visit("/")
     questions = Questions(reader)
-    reader.page.route("**/api/v1/turns", lambda route: held.append(route))
+    reader.page.route("**/api/v1/turns", held.append)
     reader.send("simulate 5 tokens")
     reader.until(lambda: bool(held))
     follow_a_link(reader)
