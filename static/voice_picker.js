@@ -41,8 +41,9 @@ export class VoicePicker {
     this.show();
   }
 
-  /** The server knows this choice by now: it was asked. */
+  /** The server knows this choice by now: it was asked, and the answers need the room. */
   settle(keys) {
+    this.details.open = false;
     const asked = keys.length ? keys : [this.default?.value];
     for (const box of this.boxes) {
       const { checked } = box; // which goes along with the default until somebody has touched the box
