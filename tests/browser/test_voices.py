@@ -234,7 +234,7 @@ def test_a_voice_that_failed_is_tried_again_in_its_place(columns: Columns, led_v
     columns.of("explorer").get_by_role("button", name="Try again").click()
     led_voices.wait_until_asked("explorer")
     led_voices.give("explorer", "Better now.")
-    columns.reader.until(lambda: columns.texts["explorer"] == "Better now.")
+    columns.reader.until(lambda: columns.texts.get("explorer") == "Better now.")
     assert columns.states == {"seeker": "Done", "explorer": "Writing"}
     expect(columns.of("explorer").locator(".earlier-try summary")).to_have_text("Earlier try: failed")
     led_voices.end("explorer")
