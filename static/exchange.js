@@ -36,7 +36,8 @@ function describe(article, { id, voice }) {
   const heading = article.querySelector("h2");
   heading.textContent = name;
   heading.id = `name-${id}`;
-  for (const named of [article, article.querySelector("progress")]) named?.setAttribute("aria-labelledby", heading.id);
+  for (const named of article.querySelectorAll("[aria-labelledby]")) named.setAttribute("aria-labelledby", heading.id);
+  article.setAttribute("aria-labelledby", heading.id);
   article.querySelector(".message-model").prepend(model);
   const stop = article.querySelector(".voice-stop");
   if (!stop) return article;

@@ -232,9 +232,10 @@ def test_a_voice_that_failed_is_tried_again_in_its_place(columns: Columns, led_v
     led_voices.end("seeker")
     columns.wait_for_the_end()
     columns.of("explorer").get_by_role("button", name="Try again").click()
+    columns.page.wait_for_selector(".earlier-try")
     led_voices.wait_until_asked("explorer")
     led_voices.give("explorer", "Better now.")
-    columns.reader.until(lambda: columns.texts["explorer"] == "Better now.")
+    columns.reader.until(lambda: columns.texts.get("explorer") == "Better now.")
     assert columns.states == {"seeker": "Done", "explorer": "Writing"}
     expect(columns.of("explorer").locator(".earlier-try summary")).to_have_text("Earlier try: failed")
     led_voices.end("explorer")

@@ -67,9 +67,9 @@ class ShownExchange:
 
     @property
     def again_turn_id(self) -> str | None:
-        """The turn of which several voices can be asked again at once, if there is one."""
+        """A turn by which all voices that are not whole can be asked again at once; None where there are no two."""
         turns = [each.message.turn_id for each in self.replies if each.offers_again]
-        return next((each for each in turns if turns.count(each) > 1), None)
+        return max(turns) if len(turns) > 1 else None
 
 
 def shown_exchanges(
