@@ -84,11 +84,15 @@ def test_an_answer_runs_on_and_who_comes_back_finds_all_voices_live(
 
 def test_a_message_that_is_under_way_is_asked_about(reader: Reader) -> None:
     held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
     reader.sign_in()
     reader.visit("/password")
     reader.visit("/")
     questions = Questions(reader)
-    reader.page.route("**/api/v1/turns", held.append)
+    reader.page.route("**/api/v1/turns", hold)
     reader.send("simulate 5 tokens")
     reader.until(lambda: bool(held))
     follow_a_link(reader)
