@@ -7,7 +7,9 @@ is next, and of that user's turns the one that has the fewest; equals go by who 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from enum import Enum, auto
+from operator import attrgetter
 from typing import NamedTuple
 
 from gevent.event import Event
@@ -65,6 +67,11 @@ class Place:
         self._admission.leave(self)
 
 
+_Turns = dict[str, dict[Place, None]]
+"""By turn, the places that are waited for, in the order in which they were asked for."""
+_number = attrgetter("number")
+
+
 class Admission:
     """The places of this process. Nobody waits while there is a place that he may have."""
 
@@ -73,8 +80,8 @@ class Admission:
         self._inside = 0
         self._inside_of_user: Counter[str] = Counter()
         self._inside_of_turn: Counter[str] = Counter()
-        self._waiting: dict[str, dict[Place, None]] = {}
-        """By turn, in the order in which they came; a turn without any is not in it."""
+        self._waiting: dict[str, _Turns] = {}
+        """By user; who waits for nothing is not in it."""
         self._arrivals = 0
 
     def place(self, user_id: str, turn_id: str) -> Place:
@@ -112,7 +119,8 @@ class Admission:
     def _queue(self, place: Place) -> None:
         self._arrivals += 1
         place.number, place.admitted, place.stage = self._arrivals, Event(), _Stage.WAITING
-        self._waiting.setdefault(place.turn_id, {})[place] = None
+        turns = self._waiting.setdefault(place.user_id, {})
+        turns.setdefault(place.turn_id, {})[place] = None
 
     def _admit_next(self) -> None:
         """One place was given back: there is at most one who may have waited for it."""
@@ -123,21 +131,37 @@ class Admission:
             place.admitted.set()
 
     def _next(self) -> Place | None:
-        """Who is next, found by one look at each turn that waits."""
-        first_of_turns = (next(iter(places)) for places in self._waiting.values())
-        able = [place for place in first_of_turns if self._has_room(place)]
-        if not able:
+        """Who is next: looks at each user who waits, and at the turns of those who may be."""
+        best, least = None, self._limits.per_user
+        if self._inside >= self._limits.in_all:
             return None
-        users, turns = self._inside_of_user, self._inside_of_turn
-        first = min(able, key=lambda place: (users[place.user_id], place.number))
-        own = (place for place in able if place.user_id == first.user_id)
-        return min(own, key=lambda place: (turns[place.turn_id], place.number))
+        for user_id, turns in self._waiting.items():
+            had = self._inside_of_user.get(user_id, 0)
+            if had >= self._limits.per_user or had > least:
+                continue
+            first = min(self._able(turns), key=_number, default=None)
+            if first is not None and (best is None or had < least or first.number < best.number):
+                best, least = first, had
+        return best and self._next_of(self._waiting[best.user_id])
+
+    def _next_of(self, turns: _Turns) -> Place:
+        """The next of one user, who is next."""
+        had = self._inside_of_turn
+        return min(self._able(turns), key=lambda place: (had[place.turn_id], place.number))
+
+    def _able(self, turns: _Turns) -> Iterator[Place]:
+        """Of each turn that may have another place, who has waited longest."""
+        had, most = self._inside_of_turn, self._limits.per_turn
+        return (next(iter(places)) for turn_id, places in turns.items() if had.get(turn_id, 0) < most)
 
     def _forget(self, place: Place) -> None:
-        places = self._waiting[place.turn_id]
+        turns = self._waiting[place.user_id]
+        places = turns[place.turn_id]
         del places[place]
         if not places:
-            del self._waiting[place.turn_id]
+            del turns[place.turn_id]
+        if not turns:
+            del self._waiting[place.user_id]
 
     def _count(self, place: Place, by: int) -> None:
         self._inside += by
