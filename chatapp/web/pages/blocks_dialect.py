@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from markupsafe import Markup, escape
 
 from chatapp.streaming.event import Event
+from chatapp.web.markdown.references import Reference
 from chatapp.web.pages.live_blocks import LiveBlocks
 
 ENDING_NOTES = {
@@ -22,15 +23,16 @@ _NOTHING = Markup("")
 
 class BlocksDialect:
     """For one reader: it remembers the block that is still being written. `again` is the form that asks the same once
-    more, for an answer that does not end whole."""
+    more, for an answer that does not end whole; marks of `known` voices become links to their replies."""
 
     name = "blocks"
     shared = False
     waits = True  # for a native thread, when a block is long
 
-    def __init__(self, again: Markup = _NOTHING) -> None:
+    def __init__(self, again: Markup = _NOTHING, known: tuple[Reference, ...] = ()) -> None:
         self._again = again
-        self._blocks = LiveBlocks()
+        self._known = known
+        self._blocks = LiveBlocks(known)
 
     def opening(self, position: str) -> bytes:
         return b"<!-- the answer, as it is written -->\n"
@@ -40,7 +42,7 @@ class BlocksDialect:
 
     def replacement(self, log_id: bytes, seq: int, snapshot: Event) -> bytes:
         """What a page has shown cannot be taken back: it says where to see the answer whole."""
-        self._blocks = LiveBlocks()
+        self._blocks = LiveBlocks(self._known)
         return b'<p class="message-note">Part of this answer is missing here. Reload the page to see it whole.</p>\n'
 
     def covers(self, event: Event) -> bool:

@@ -25,7 +25,7 @@ from chatapp.web.identity import current_account
 from chatapp.web.limits.limits import limits
 from chatapp.web.pages.blueprint import blueprint
 from chatapp.web.pages.exchange import ShownExchange, begun_with_a_question, shown_exchanges
-from chatapp.web.pages.live_turn import live_dialect, live_voices
+from chatapp.web.pages.live_turn import live_dialect, live_references, live_voices
 from chatapp.web.pages.live_voice import LiveVoice
 from chatapp.web.pages.shown import shown_conversation
 from chatapp.web.pages.voice_choice import voice_choice
@@ -236,9 +236,10 @@ def _streamed_page(found: Any, turn: FollowedTurn) -> Response:
     """The page with a hole where the answer goes. Both halves are made now, so that nothing is held while the
     answer is written."""
     voices = live_voices(current_account().id, found.session_id, turn)
+    known = live_references(current_account().id, found.session_id, turn, MESSAGES)
     page = _page(found, running=turn, live=[*voices.values()], live_blocks=[_HERE])
     head, _, tail = page.partition(_HERE)
-    blocks = followed(turn, live_dialect(turn, voices), None)
+    blocks = followed(turn, live_dialect(turn, voices, known), None)
     streamed = Response(_pieces(head.encode(), blocks, tail.encode()), mimetype="text/html", headers=HEADERS)
     streamed.call_on_close(kept_place())
     return streamed

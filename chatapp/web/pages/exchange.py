@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby, pairwise
 from typing import Any
 
-from chatapp.web.pages.shown import ShownMessage, shown_message
+from chatapp.web.pages.shown import ShownMessage, colours_of, shown_message
 from chatapp.web.pieces import Pieces
 
 
@@ -87,7 +87,7 @@ def shown_exchanges(
 
 
 def _messages(rows: Sequence[Any], pieces: Pieces) -> list[ShownMessage]:
-    colours = {row.generation_id: row.voice_colour.removeprefix("#") for row in rows if row.role != "user"}
+    colours = colours_of(rows)
     return list(pieces.between(shown_message(row, colours) for row in rows))
 
 

@@ -7,14 +7,15 @@ from collections.abc import Callable
 from markupsafe import Markup
 
 from chatapp.web.markdown.blocks import BlockStream
+from chatapp.web.markdown.references import Reference
 from chatapp.web.markdown.render_thread import SHORT, in_render_thread
 
 
 class LiveBlocks:
     """As BlockStream, for whoever may wait: a long block may be a hostile one, and goes to a thread."""
 
-    def __init__(self) -> None:
-        self._blocks = BlockStream()
+    def __init__(self, known: tuple[Reference, ...] = ()) -> None:
+        self._blocks = BlockStream(known)
         self._waiting = 0  # characters of the block that is not finished, at the most
 
     def feed(self, text: str) -> list[Markup]:

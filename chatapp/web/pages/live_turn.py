@@ -10,8 +10,10 @@ from markupsafe import Markup
 
 from chatapp.streaming.dialect import Dialect
 from chatapp.turns.turns import FollowedTurn
+from chatapp.web.markdown.references import Reference
 from chatapp.web.pages.blocks_dialect import BlocksDialect
 from chatapp.web.pages.live_voice import LiveVoice
+from chatapp.web.pages.shown import colours_of, references_of
 from chatapp.web.pages.voices_dialect import VoicesDialect
 from chatapp.web.services import services
 
@@ -26,11 +28,20 @@ def live_voices(user_id: str, session_id: str, turn: FollowedTurn) -> dict[str, 
     return {row.voice: _live_voice(f"v{number}", row) for number, row in enumerate(replies, 1)}
 
 
-def live_dialect(turn: FollowedTurn, voices: Mapping[str, LiveVoice]) -> Dialect:
-    """How the page tells the turn."""
+def live_dialect(
+    turn: FollowedTurn, voices: Mapping[str, LiveVoice], known: tuple[Reference, ...] = ()
+) -> Dialect:
+    """How the page tells the turn. `known` are the replies that it may refer to."""
     if voices:
         return VoicesDialect(voices)
-    return BlocksDialect(_again(turn_id=turn.id))
+    return BlocksDialect(_again(turn_id=turn.id), known)
+
+
+def live_references(user_id: str, session_id: str, turn: FollowedTurn, most: int) -> tuple[Reference, ...]:
+    """What a merge that is being written may refer to, among the last `most` messages of its exchange; nothing for
+    any other turn."""
+    rows = services().conversations.exchange_messages(user_id, session_id, turn.id, most)
+    return references_of(rows[-1], colours_of(rows))
 
 
 def _live_voice(slot: str, row: Any) -> LiveVoice:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -89,7 +89,7 @@ def shown_message(row: Any, colours: Mapping[str, str] = NO_COLOURS) -> ShownMes
         row.role,
         row.created_at,
         row.content,
-        html=escape(row.content) if running else _rendered(row.content, _references(row, colours)),
+        html=escape(row.content) if running else _rendered(row.content, references_of(row, colours)),
         status=row.status,
         generation_id=row.generation_id,
         voice=row.voice,
@@ -106,7 +106,12 @@ def shown_message(row: Any, colours: Mapping[str, str] = NO_COLOURS) -> ShownMes
     )
 
 
-def _references(row: Any, colours: Mapping[str, str]) -> tuple[Reference, ...]:
+def colours_of(rows: Iterable[Any]) -> dict[str, str]:
+    """Of the replies among `rows`, by their generations."""
+    return {row.generation_id: row.voice_colour.removeprefix("#") for row in rows if row.role != "user"}
+
+
+def references_of(row: Any, colours: Mapping[str, str]) -> tuple[Reference, ...]:
     """What a merge was made of, and can refer to."""
     return tuple(
         Reference(each["voice"], each["name"], each["generation_id"], colours.get(each["generation_id"], ""))

@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from gevent.event import Event
 from werkzeug.test import TestResponse
 
-from tests.scripted_upstream import answer, refuse
+from tests.scripted_upstream import STREAM_HEAD, answer, chunk, delta, refuse
 from tests.web.conftest import MakeApp, Person, SignUp, bearer_client, parts_of, rows, signed_in, submit
 from tests.web.event_stream import until
 from tests.web.pages.visit import page_of
@@ -215,6 +216,25 @@ def test_a_merge_is_a_further_reply_that_the_conversation_goes_on_from(
     link = f'<a class="voice-reference" href="#reply-{explorer}" data-colour="8a5a00">Explorer</a>'
     assert f"Both {link} and <code>[@seeker]</code>; not [@maintainer]." in page
     assert f'id="reply-{explorer}"' in page
+
+
+def test_a_merge_that_is_written_has_its_links_on_the_streamed_page_too(
+    choir: Choir, browser: FlaskClient
+) -> None:
+    turn, go = choir.asked(), Event()
+    choir.says(
+        {"seeker": [STREAM_HEAD, chunk(delta("As [@explorer] says.\n\nAnd ")), go, *answer("more")[1:]]}
+    )
+    post(browser, f"/turns/{turn['turn_id']}/merge")
+    stream = browser.get(choir.page, buffered=False).iter_encoded()
+    shown = b""
+    for piece in stream:
+        shown += piece
+        if b"says." in shown:
+            go.set()
+    explorer = choir.generation("explorer").encode()
+    assert b'As <a class="voice-reference" href="#reply-' + explorer + b'"' in shown
+    choir.rest()
 
 
 def test_a_merge_by_another_voice(choir: Choir, browser: FlaskClient) -> None:
