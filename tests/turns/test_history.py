@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import update
 
-from chatapp.store.conversation import Generation, Message
 from chatapp.turns.new_turn import Further
 from chatapp.turns.running_turn import RunningTurn
 from chatapp.turns.voice import History, Voice
@@ -422,24 +420,3 @@ def test_a_merge_keeps_what_it_read(talk: Talk) -> None:
         {"voice": key, "name": name, "message_id": each.message_id, "generation_id": each.id}
         for key, name, each in of
     ]
-
-
-# What was there before there were several voices
-
-
-@EACH
-def test_a_conversation_from_before_is_told_as_it_was(talk: Talk, history: History) -> None:
-    """Its replies have no other, its questions follow replies, and asking again had repeated the question."""
-    talk.ask(A)
-    talk.ask(A)
-    with talk.here.database.write() as connection:
-        connection.execute(update(Generation).values(voice_name="Seeker", voice_colour="#2f6f8f"))
-        connection.execute(update(Message).values(citations=[]))
-    assert talk.hears(hearing(A, history)) == [*LONG[:4], user("q3")]
-    assert talk.hears(hearing(B, history))[-2:] == (
-        [user("q3"), user("q4")]
-        if history is History.OWN
-        else [told(A, "a3"), user("q4")]
-        if history is History.ALL
-        else [own("a3"), user("q4")]
-    )
