@@ -56,7 +56,7 @@ def test_what_was_said_before_there_were_voices_is_history(empty_url: str) -> No
     upgrade_to(database, "0005")
     user_id, name, moment = new_id(), "session-20250819-143022-a1b2", now()
     person = {"id": user_id, "email": "a@example.org", "name": "a", "role": "user", "password_hash": "x"}
-    said = {"session_id": name, "created_at": moment, "citations": []}
+    said: dict[str, object] = {"session_id": name, "created_at": moment, "citations": []}
     last = None
     with database.write() as connection:
         connection.execute(insert(User).values(**person, created_at=moment))
@@ -68,14 +68,12 @@ def test_what_was_said_before_there_were_voices_is_history(empty_url: str) -> No
         )
         for number in (1, 2):
             turn_id, question_id, generation_id, reply_id = (new_id() for _ in range(4))
-            turn = {
+            turn: dict[str, object] = {
                 "id": turn_id,
                 "session_id": name,
                 "user_id": user_id,
                 "status": "ended",
                 "log_id": turn_id,
-            }
-            turn |= {
                 "content_digest": "x",
                 "request_id": "req_12345678",
                 "owner_id": "x",

@@ -67,7 +67,7 @@ def test_one_voice_is_asked_again_and_the_question_is_not_repeated(
 def test_a_reply_is_tried_again_once_however_often_it_is_pressed(
     choir: Choir, browser: FlaskClient, pressed: str
 ) -> None:
-    turn = choir.asked(explorer=CUT)
+    turn = choir.asked(seeker=CUT, explorer=CUT)
     first = choir.generation("explorer")
     path = f"/replies/{first}/again" if pressed == "the old one" else f"/turns/{turn['turn_id']}/again"
     post(browser, path)
