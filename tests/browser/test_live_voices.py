@@ -230,3 +230,29 @@ def test_what_a_voice_writes_stays_in_its_place(asking: Reader, choir: Choir) ->
     expect(blocks(reader, "seeker")).to_have_count(0)
     assert blocks(reader, "explorer").count() > 10
     expect(reader.page.locator(".live-turn > .finished")).to_have_count(1)
+
+
+def test_two_of_them_are_compared(asking: Reader, choir: Choir) -> None:
+    reader = asking
+    choir.give("seeker", "It is quick and cheap.")
+    choir.give("explorer", "It is slow and cheap.")
+    choir.end(*VOICES)
+    expect(reader.page.locator("#composer")).to_be_visible(timeout=PATIENCE_MS)
+    reader.page.reload()
+    reader.page.click(".compare-link")
+    sides = reader.page.locator(".compare-side")
+    expect(sides).to_have_count(2, timeout=PATIENCE_MS)
+    expect(sides.first.locator("del")).to_have_text("[only here: quick]")
+    expect(sides.last.locator("ins")).to_have_text("[only here: slow]")
+    expect(sides.first.locator("del")).to_have_css("text-decoration-line", "line-through")
+    expect(sides.last.locator("ins")).to_have_css("text-decoration-line", "underline")
+    left, right = sides.first.bounding_box(), sides.last.bounding_box()
+    assert left is not None and right is not None and left["y"] == right["y"]
+    reader.page.set_viewport_size({"width": 320, "height": 700})
+    left, right = sides.first.bounding_box(), sides.last.bounding_box()
+    assert left is not None and right is not None and left["y"] + left["height"] <= right["y"]
+    assert right["x"] >= 0 and right["x"] + right["width"] <= 320
+    reader.page.select_option("#right", label="Maintainer")
+    reader.page.click(".compare-choice button")
+    expect(sides.last.locator("h2")).to_have_text("Maintainer", timeout=PATIENCE_MS)
+    expect(sides.last.locator(".notice")).to_have_text("This reply has no text.")

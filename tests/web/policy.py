@@ -218,6 +218,7 @@ POLICY: dict[str, Route] = {
     "GET /": Page(),
     "POST /messages": Form(303, form=MESSAGE),
     "GET /c/<session_id>": OwnedPage(),
+    "GET /c/<session_id>/compare": OwnedPage(),
     "POST /c/<session_id>/messages": OwnedForm(303, form=MESSAGE, creates=True),
     "GET /c/<session_id>/turns/<turn_id>": OwnedPage(),
     "GET /c/<session_id>/voices": OwnedPage(),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Response, current_app, redirect, render_template, request, url_for
+from flask import Response, redirect, render_template, request, url_for
 from markupsafe import Markup
 from werkzeug import Response as BaseResponse
 
@@ -29,6 +29,7 @@ from chatapp.web.pages.live_turn import live_dialect, live_voices
 from chatapp.web.pages.live_voice import LiveVoice
 from chatapp.web.pages.shown import shown_conversation
 from chatapp.web.pages.voice_choice import voice_choice
+from chatapp.web.pages.written import written
 from chatapp.web.pieces import Pieces
 from chatapp.web.services import services
 from chatapp.web.streams.answer import HEADERS, followed
@@ -179,7 +180,7 @@ def _page(
         "draft": "",
         "form_error": None,
     }
-    return _written("chat.html", {**shown, **values}, pieces)
+    return written("chat.html", {**shown, **values}, pieces)
 
 
 def _goes_on_from(found: Any, rows: Sequence[Any], before: str | None) -> str | None:
@@ -199,12 +200,6 @@ def _colours(exchanges: Sequence[ShownExchange], askable: Sequence[Voice]) -> li
     """What is shown, and what can be shown next."""
     replies = (each.message for exchange in exchanges for each in exchange.all_replies)
     return list(dict.fromkeys([*(f"#{each.colour}" for each in replies), *(each.colour for each in askable)]))
-
-
-def _written(template: str, values: dict[str, Any], pieces: Pieces) -> str:
-    """What `render_template` gives, made in pieces."""
-    current_app.update_template_context(values)
-    return "".join(pieces.between(current_app.jinja_env.get_template(template).generate(values)))
 
 
 def _older_than() -> Place | None:
