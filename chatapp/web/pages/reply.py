@@ -29,7 +29,7 @@ def ask_voice_again(generation_id: str) -> Answer:
     """Asks this voice once more, and no other."""
     tries = services().conversations.tries_of_generation(current_account().id, generation_id)
     one = tries.of(generation_id)
-    return or_refused(tries.session_id, lambda: to_turn(tries.session_id, asked_again(tries, one)))
+    return or_refused(tries.session_id, lambda: to_turn(tries.session_id, asked_again(tries, one), one.voice))
 
 
 @blueprint.post("/replies/<generation_id>/choose", endpoint="choose_reply")
@@ -48,9 +48,10 @@ def choose_reply(generation_id: str) -> Answer:
     return or_refused(tries.session_id, chosen)
 
 
-def to_turn(session_id: str, turn: FollowedTurn) -> Answer:
-    """Leads to the first reply of a turn."""
-    return to_reply(session_id, turn.standings()[0]["generation_id"])
+def to_turn(session_id: str, turn: FollowedTurn, voice: str) -> Answer:
+    """Leads to the reply of that voice in a turn."""
+    of_voice = (each["generation_id"] for each in turn.standings() if each["voice"] == voice)
+    return to_reply(session_id, next(of_voice))
 
 
 def to_reply(session_id: str, generation_id: str) -> Answer:

@@ -11,7 +11,7 @@ from chatapp.web.identity import current_account
 from chatapp.web.pages.blueprint import blueprint
 from chatapp.web.pages.conversation import MESSAGES, Answer, next_goes_on_from, or_refused, shown_turn
 from chatapp.web.pages.exchange import ShownReply, shown_exchanges
-from chatapp.web.pages.reply import to_turn
+from chatapp.web.pages.reply import to_reply
 from chatapp.web.pages.shown import shown_message
 from chatapp.web.pieces import Pieces
 from chatapp.web.services import services
@@ -75,4 +75,9 @@ def merge_replies(turn_id: str) -> Answer:
     """Has one voice, the default one or the field's, make one answer of all replies to the question."""
     tries = services().conversations.tries_of_turn(current_account().id, turn_id)
     voice = request.form.get("voice") or None
-    return or_refused(tries.session_id, lambda: to_turn(tries.session_id, merged(tries, turn_id, voice)))
+
+    def asked() -> Answer:
+        turn = merged(tries, turn_id, voice)
+        return to_reply(tries.session_id, turn.standings()[0]["generation_id"])
+
+    return or_refused(tries.session_id, asked)
