@@ -248,6 +248,7 @@ def test_without_scripts_the_boxes_are_a_form(plain_asker: Reader) -> None:
     tick(reader, "explorer")
     reader.write("simulate 30 tokens")
     reader.page.click("#send")
+    reader.page.wait_for_url("**/c/**", wait_until="commit")
     reader.page.wait_for_selector("#composer")  # it follows the answers, of which this page is the stream
     reader.page.reload()
     assert answered(reader) == ["explorer", "seeker"]
