@@ -79,7 +79,7 @@ def answered(reader: Reader) -> list[str]:
 def estimate(reader: Reader, server: RunningServer, message: str, *voices: str) -> float:
     """What the API says that it costs."""
     answer = reader.context.request.post(
-        f"{server.url}/api/v1/turns/estimate",
+        f"{server.url}/api/v1/estimates",
         headers={"Authorization": f"Bearer {server.token}"},
         data={"message": message, "voices": list(voices)},
     )

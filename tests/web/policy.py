@@ -243,7 +243,7 @@ POLICY: dict[str, Route] = {
     "POST /api/v1/chat": Owned(json=MESSAGE | {"sessionId": "{session_id}"}, creates=True),
     "POST /api/chat/stream": Owned(json=MESSAGE | {"conversationId": "{session_id}"}, creates=True),
     "POST /api/v1/turns": Owned(202, json=MESSAGE | {"sessionId": "{session_id}"}, creates=True),
-    "POST /api/v1/turns/estimate": Owned(json=MESSAGE | {"sessionId": "{session_id}"}, creates=True),
+    "POST /api/v1/estimates": Owned(json=MESSAGE | {"sessionId": "{session_id}"}, creates=True),
     "GET /api/v1/turns/<turn_id>": Owned(),
     "GET /api/v1/turns/<turn_id>/stream": TokenStream(),
     "POST /api/v1/turns/<turn_id>/cancel": Owned(),

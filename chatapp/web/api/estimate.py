@@ -54,7 +54,7 @@ _EXAMPLE: TurnEstimate = {
 }
 
 
-@blueprint.post("/turns/estimate")
+@blueprint.post("/estimates")
 @takes(MESSAGE)
 @described(
     {200: Json(TurnEstimate, _EXAMPLE, "Nothing was sent, and nothing is counted as a message.")},

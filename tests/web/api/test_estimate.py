@@ -1,4 +1,4 @@
-"""`POST /api/v1/turns/estimate`: what a message would cost at most."""
+"""`POST /api/v1/estimates`: what a message would cost at most."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from tests.scripted_upstream import ScriptedUpstream
 from tests.web.conftest import MODELS, MakeApp, SignUp, bearer_client, fields_at_fault, rows
 
-PATH = "/api/v1/turns/estimate"
+PATH = "/api/v1/estimates"
 
 
 def test_each_voice_and_their_sum(app: Flask, api: FlaskClient, upstream: ScriptedUpstream) -> None:

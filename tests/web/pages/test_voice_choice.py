@@ -149,7 +149,7 @@ def test_the_cost_is_that_of_the_api_and_grows_with_the_conversation(
     assert fixed_costs(page_of(browser.get(f"{where}/voices"))) == now
     asked = {"message": "x", "sessionId": where.removeprefix("/c/")}
     csrf = {"X-CSRFToken": browser.get("/api/auth/user").get_json()["csrf_token"]}
-    told = browser.post("/api/v1/turns/estimate", json=asked, headers=csrf).get_json()
+    told = browser.post("/api/v1/estimates", json=asked, headers=csrf).get_json()
     assert told["cost_usd_at_most"] == pytest.approx(now["seeker"] + 0.15 / 1_000_000)
 
 
