@@ -8,12 +8,17 @@ from pathlib import Path
 
 import pytest
 from gevent import monkey
+from hypothesis import settings as hypothesis_settings
 
 from chatapp.config import Settings, load_settings
 from chatapp.store.database import Database
 from chatapp.store.migration import upgrade
 from tests.postgresql_server import PostgresqlServer
 from tests.valkey import RunningValkey
+
+# How long an example takes says more about the machine than about the code.
+hypothesis_settings.register_profile("patient", deadline=None)
+hypothesis_settings.load_profile("patient")
 
 BROWSER = Path(__file__).resolve().parent / "browser"
 NOTHING_SKIPPED = os.environ.get("CHATAPP_TEST_ALL") == "1"
