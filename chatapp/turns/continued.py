@@ -39,6 +39,9 @@ _CONVERSATION = select(
     .where(Turn.session_id == Conversation.session_id, Turn.status == literal_column("'running'"))
     .label("is_running"),
 ).where(Conversation.session_id == bindparam("session_id"))
+# What is chosen at the same moment counts for this message, or is refused: PostgreSQL would let it be chosen, and the
+# row that is written after this look would have it forgotten.
+_TO_GO_ON = _CONVERSATION.with_for_update(of=Conversation, key_share=True)
 _ADD_CONVERSATION = insert(Conversation)
 
 
@@ -57,7 +60,7 @@ def continued_by(connection: Connection, new: NewTurn) -> Continued:
     """The caller's conversation, which is made when nobody has one of that name. Raises TurnRunning; NotFound for
     somebody else's, and where there is none that further replies could belong to."""
     if new.session_id is not None:
-        found = connection.execute(_CONVERSATION, {"session_id": new.session_id}).one_or_none()
+        found = connection.execute(_TO_GO_ON, {"session_id": new.session_id}).one_or_none()
         if found is not None:
             if found.user_id != new.user_id:
                 raise NotFound

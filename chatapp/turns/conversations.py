@@ -156,14 +156,14 @@ class Conversations:
 
     def remove(self, user_id: str, session_id: str) -> None:
         """Removes it with all that was said. Raises NotFound, and TurnRunning while it is answering."""
-        mine = (Conversation.session_id == session_id) & (Conversation.user_id == user_id)
         running = select(Turn.id).where(Turn.session_id == session_id, Turn.status == "running")
         with self._database.write() as connection:
-            if not connection.scalar(select(Conversation.session_id).where(mine)):
+            # Whose message is being committed is waited for, and seen to run.
+            if not connection.scalar(_LOCKED, {"session_id": session_id, "user_id": user_id}):
                 raise NotFound
             if connection.scalar(running):
                 raise TurnRunning
-            connection.execute(delete(Conversation).where(mine))
+            connection.execute(delete(Conversation).where(Conversation.session_id == session_id))
 
     def messages(self, user_id: str, session_id: str, limit: int, after: str = "") -> Sequence[Row]:
         """What was said, oldest first, from after the message `after` on. Raises NotFound."""
