@@ -100,13 +100,12 @@ export class VoicePicker {
   showCosts() {
     this.say(".picker-cost", this.cost(this.asked));
     this.say(".picker-all", this.cost(this.boxes));
-    for (const box of this.boxes) {
-      box.closest("li").querySelector(".picker-price").textContent = this.cost([box]);
-    }
+    for (const box of this.boxes) this.say(".picker-price", this.cost([box]), box.closest("li"));
   }
 
-  say(where, text) {
-    const element = this.details.querySelector(where);
+  /** Where there is such a place: without a known price most are left out. */
+  say(where, text, within = this.details) {
+    const element = within.querySelector(where);
     if (element) element.textContent = text;
   }
 

@@ -52,7 +52,7 @@ def opened(reader: Reader) -> None:
 
 def tick(reader: Reader, *voices: str) -> None:
     for voice in voices:
-        reader.page.locator(f"#voice-{voice}").check()
+        reader.page.locator(f"#ask-{voice}").check()
 
 
 def ticked(reader: Reader) -> list[str]:
@@ -104,7 +104,7 @@ def test_the_words_and_the_costs_follow_the_boxes_and_the_text(
         ):
             told = f"up to about {dollars(estimate(asker, priced_server, message, *voices))}"
             expect(asker.page.locator(place)).to_have_text(told)
-    price = asker.page.locator("li:has(#voice-seeker) .picker-price")
+    price = asker.page.locator("li:has(#ask-seeker) .picker-price")
     expect(price).to_have_text(f"up to about {dollars(estimate(asker, priced_server, message, 'seeker'))}")
 
 
@@ -135,16 +135,16 @@ def test_all_are_asked_and_the_default_again(asker: Reader) -> None:
 
 
 def test_what_was_said_since_costs_more(asker: Reader) -> None:
-    before = asker.page.locator("#voice-seeker").get_attribute("data-cost-usd")
+    before = asker.page.locator("#ask-seeker").get_attribute("data-cost-usd")
     asker.send("x" * 4000)
     asker.wait_for_the_end()
-    asker.until(lambda: asker.page.locator("#voice-seeker").get_attribute("data-cost-usd") != before)
-    now = asker.page.locator("#voice-seeker").get_attribute("data-cost-usd")
+    asker.until(lambda: asker.page.locator("#ask-seeker").get_attribute("data-cost-usd") != before)
+    now = asker.page.locator("#ask-seeker").get_attribute("data-cost-usd")
     assert float(now or 0) > float(before or math.inf) + 1000 * 0.15 / 1_000_000
 
 
 def test_where_nobody_is_ticked_the_default_answers(asker: Reader) -> None:
-    asker.page.locator("#voice-seeker").uncheck()
+    asker.page.locator("#ask-seeker").uncheck()
     expect(asker.page.locator(".picker-note")).to_have_text("Nobody is ticked: Seeker answers.")
     expect(who(asker)).to_have_text("Seeker")
     asker.send(SHORT)
@@ -164,11 +164,11 @@ def test_more_than_the_limit_cannot_be_ticked(browser: Browser, tmp_path: Path) 
                 "2 of these 6 can be asked at once, and no more."
             )
             tick(reader, "explorer")
-            reader.page.locator("#voice-developer").click()
+            reader.page.locator("#ask-developer").click()
             assert ticked(reader) == ["seeker", "explorer"]
             note = reader.page.locator(".picker-note")
             expect(note).to_have_text("At most 2 voices answer one message: untick another first.")
-            reader.page.locator("#voice-seeker").uncheck()
+            reader.page.locator("#ask-seeker").uncheck()
             expect(note).to_be_empty()
             tick(reader, "developer")
             expect(who(reader)).to_have_text("Explorer, Developer")
@@ -185,7 +185,7 @@ def test_the_choice_outlives_a_reload_with_the_draft(asker: Reader, message: str
     expect(asker.page.locator("#message")).to_have_value(message)
     expect(who(asker)).to_have_text("Seeker, Explorer")
     opened(asker)
-    asker.page.locator("#voice-explorer").uncheck()
+    asker.page.locator("#ask-explorer").uncheck()
     asker.page.reload()
     expect(who(asker)).to_have_text("Seeker")
 
@@ -207,7 +207,7 @@ def test_the_keyboard_is_enough_and_a_screen_reader_is_told(asker: Reader) -> No
     picker = asker.page.locator("#voice-picker")
     expect(asker.page.get_by_role("group", name="Who answers")).to_be_visible()
     expect(asker.page.get_by_role("checkbox", name="Explorer", exact=True)).to_be_visible()
-    about = asker.page.locator("#about-voice-explorer")
+    about = asker.page.locator("#about-explorer")
     expect(about).to_contain_text("Opens the question up")
     keyboard = asker.page.keyboard
     picker.locator("summary").focus()
@@ -216,7 +216,7 @@ def test_the_keyboard_is_enough_and_a_screen_reader_is_told(asker: Reader) -> No
     keyboard.press("Enter")
     for _ in range(4):  # two buttons, and two boxes
         keyboard.press("Tab")
-    expect(asker.page.locator("#voice-explorer")).to_be_focused()
+    expect(asker.page.locator("#ask-explorer")).to_be_focused()
     keyboard.press("Space")
     assert ticked(asker) == ["seeker", "explorer"]
     keyboard.press("Escape")
@@ -255,7 +255,7 @@ def test_without_scripts_the_boxes_are_a_form(plain_asker: Reader) -> None:
     assert ticked(reader) == ["seeker", "explorer"]
     expect(who(reader)).to_have_text("Seeker, Explorer")
     opened(reader)
-    reader.page.locator("#voice-seeker").uncheck()
+    reader.page.locator("#ask-seeker").uncheck()
     reader.send("x" * 4001)
     expect(reader.page.locator("#composer-error")).to_be_visible()
     assert ticked(reader) == ["explorer"]

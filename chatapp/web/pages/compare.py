@@ -15,7 +15,7 @@ from chatapp.web.comparison.comparison import Part, compared
 from chatapp.web.identity import current_account
 from chatapp.web.markdown.render_thread import SHORT, in_render_thread
 from chatapp.web.pages.blueprint import blueprint
-from chatapp.web.pages.conversation import MESSAGES
+from chatapp.web.pages.chat_page import MESSAGES
 from chatapp.web.pages.written import written
 from chatapp.web.pieces import Pieces
 from chatapp.web.services import services

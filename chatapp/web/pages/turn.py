@@ -9,7 +9,8 @@ from chatapp.web.body_size import NOTHING, takes
 from chatapp.web.further_turn import all_asked_again, merged
 from chatapp.web.identity import current_account
 from chatapp.web.pages.blueprint import blueprint
-from chatapp.web.pages.conversation import MESSAGES, Answer, next_goes_on_from, or_refused, shown_turn
+from chatapp.web.pages.chat_page import MESSAGES, next_goes_on_from, shown_turn
+from chatapp.web.pages.conversation import Answer, or_refused
 from chatapp.web.pages.exchange import ShownReply, shown_exchanges
 from chatapp.web.pages.reply import to_reply
 from chatapp.web.pages.shown import shown_message

@@ -27,13 +27,15 @@ NAMED = 3
 
 @dataclass(frozen=True, slots=True)
 class ShownVoice:
-    """One that can be asked. `colour` is six hexadecimal digits, `model` its own, if it has one."""
+    """One that can be asked. `colour` is six hexadecimal digits, `model` its own, if it has one, and
+    `asked_model` the one that would answer."""
 
     key: str
     name: str
     colour: str
     description: str
     model: str | None
+    asked_model: str
     is_ticked: bool
     cost_usd: float | None
     token_usd: float | None
@@ -69,6 +71,11 @@ class VoiceChoice:
     @property
     def is_all_allowed(self) -> bool:
         return 1 < len(self.voices) <= self.most
+
+    @property
+    def is_priced(self) -> bool:
+        """Whether any price is known. Where none is, that is said once, for those that are asked."""
+        return any(voice.cost_usd is not None for voice in self.voices)
 
     @property
     def cost(self) -> str:
@@ -121,6 +128,7 @@ def _shown(estimate: Estimate, ticked: Sequence[str]) -> ShownVoice:
         voice.colour.removeprefix("#"),
         voice.description,
         voice.model,
+        estimate.model,
         voice.key in ticked,
         estimate.cost_usd_at_most,
         estimate.further_usd,

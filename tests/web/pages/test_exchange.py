@@ -14,7 +14,7 @@ from chatapp.store.conversation import Conversation, Generation, Message, Turn
 from chatapp.store.identifier import new_id
 from chatapp.streaming.position import new_log_id
 from chatapp.turns.continued import new_session_id
-from chatapp.web.pages.conversation import MESSAGES
+from chatapp.web.pages.chat_page import MESSAGES
 from tests.web.conftest import Person, parts_of, signed_in
 from tests.web.pages.visit import page_of
 

@@ -127,10 +127,18 @@ def test_scripts_find_how_each_voice_is_called_and_coloured(app: Flask, browser:
     parts_of(app).voices.add(None, hostile)
     page = page_of(browser.get("/"))
     told = {key: data for key, _, data in BOX.findall(page)}
-    assert 'data-key="seeker" data-name="Seeker" data-colour="2f6f8f"' in told["seeker"]
-    assert 'data-key="x" data-name="&#34;&gt;&lt;script&gt;" data-colour="a1b2c3"' in told["x"]
+    assert 'data-name="Seeker" data-colour="2f6f8f" data-model="gpt-6-luna"' in told["seeker"]
+    assert 'data-name="&#34;&gt;&lt;script&gt;" data-colour="a1b2c3" data-model="gpt-4o"' in told["x"]
     assert "<b>bold" not in page
     assert "<code>gpt-4o</code>" in page
+
+
+@pytest.mark.parametrize("key", ["picker", "template", "x"])
+def test_no_key_of_a_voice_takes_the_id_of_something_else(app: Flask, browser: FlaskClient, key: str) -> None:
+    parts_of(app).voices.add(None, Voice(key, "X", "#336699", "", ""))
+    page = page_of(browser.get("/"))
+    [of_box] = re.findall(rf'value="{key}" id="([^"]*)"', page)
+    assert page.count(f' id="{of_box}"') == 1
 
 
 def test_the_cost_is_that_of_the_api_and_grows_with_the_conversation(
@@ -154,7 +162,7 @@ def test_the_cost_is_that_of_the_api_and_grows_with_the_conversation(
 
 
 def fixed_costs(page: str) -> dict[str, float]:
-    found = re.findall(r'data-key="([a-z0-9-]+)".*?data-cost-usd="([^"]+)"', page)
+    found = re.findall(r'id="ask-([a-z0-9-]+)".*?data-cost-usd="([^"]+)"', page)
     return {key: float(cost) for key, cost in found}
 
 
@@ -162,9 +170,12 @@ def test_a_voice_without_a_known_price_is_told_as_such(app: Flask, browser: Flas
     page = page_of(browser.get("/"))  # gpt-6-luna has none
     assert COST.findall(page) == ["price not known"]
     assert "data-cost-usd" not in page
+    assert page.count("price not known") == 1
+    assert "An estimate" not in page
     parts_of(app).voices.add(None, replace(SEEKER, model="gpt-4o-mini"))
     page = page_of(browser.get("/"))
     assert "up to about $0.0012, and 5 without a known price" in page
+    assert page.count("price not known") == 5
 
 
 @pytest.mark.parametrize(
