@@ -7,7 +7,7 @@ of them once for all voices of a turn; `seen_by` makes of them what one voice is
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, literal, select
@@ -43,6 +43,8 @@ class Exchange:
     question: str
     replies: tuple[Reply, ...]
     chosen: Reply | None
+    told: dict[str, PromptMessage] = field(default_factory=dict, compare=False)
+    """What was told of each reply already, by its id: text that a hundred voices see is held once."""
 
     def by(self, voice: str) -> Reply | None:
         """What that voice replied on its own."""
@@ -130,21 +132,25 @@ def seen_by(voice: Voice, said: Sequence[Exchange], limit: int) -> list[PromptMe
     """The last `limit` messages of what this voice sees, oldest first. What another voice said beside the branch is
     told as a user's message that names it: to the model only its own words, and the branch, are its own."""
     messages: list[PromptMessage] = []
-    for exchange in said:
+    for exchange in reversed(said):
+        if len(messages) >= limit:
+            break
+        messages += reversed(_replies_seen(voice, exchange))
         messages.append({"role": "user", "content": exchange.question})
-        messages += _replies_seen(voice, exchange)
-    return messages[-limit:] if limit else []
+    return messages[:limit][::-1]
 
 
 def _replies_seen(voice: Voice, exchange: Exchange) -> list[PromptMessage]:
     if voice.history is History.ALL:
-        return [_told(voice, each) for each in exchange.replies if each.content]
+        return [_told(voice, each, exchange.told) for each in exchange.replies if each.content]
     seen = exchange.by(voice.key) if voice.history is History.OWN else exchange.branch(voice.key)
     return [{"role": "assistant", "content": seen.content}] if seen and seen.content else []
 
 
-def _told(voice: Voice, said: Reply) -> PromptMessage:
+def _told(voice: Voice, said: Reply, before: dict[str, PromptMessage]) -> PromptMessage:
     if said.source == voice.key:
         return {"role": "assistant", "content": said.content}
-    told = "merged all answers" if said.is_merge else "answered"
-    return {"role": "user", "content": f"{said.name} {told}:\n\n{said.content}"}
+    if said.id not in before:
+        did = "merged all answers" if said.is_merge else "answered"
+        before[said.id] = {"role": "user", "content": f"{said.name} {did}:\n\n{said.content}"}
+    return before[said.id]

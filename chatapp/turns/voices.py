@@ -86,6 +86,7 @@ class Voices:
         """Makes a voice. Raises VoiceExists, TooManyVoices."""
         try:
             with self._database.write() as connection:
+                _one_after_the_other(connection, owner_id)
                 _make_room(connection, owner_id, 1)
                 connection.execute(insert(VoiceRow), _row(owner_id, voice))
         except IntegrityError:
@@ -120,6 +121,8 @@ class Voices:
     def _put(self, owner_id: str | None, voices: Sequence[Voice]) -> None:
         keys = [voice.key for voice in voices]
         with self._database.write() as connection:
+            # First: who held the rows of voices, and waited for this, would wait for who holds this and makes one.
+            _one_after_the_other(connection, owner_id)
             connection.execute(delete(VoiceRow).where(_of(owner_id), VoiceRow.key.in_(keys)))
             _make_room(connection, owner_id, len(keys))
             if voices:
@@ -155,10 +158,13 @@ def _of(owner_id: str | None) -> ColumnElement[bool]:
     return VoiceRow.owner_id.is_(None) if owner_id is None else VoiceRow.owner_id == owner_id
 
 
-def _make_room(connection: Connection, owner_id: str | None, more: int) -> None:
+def _one_after_the_other(connection: Connection, owner_id: str | None) -> None:
     """Who makes several at once is counted one after the other, by their own row; the team has none, and its
     administrators are trusted not to race for a fifty-first."""
     connection.execute(select(User.id).where(User.id == owner_id).with_for_update(key_share=True))
+
+
+def _make_room(connection: Connection, owner_id: str | None, more: int) -> None:
     there = connection.scalar(select(func.count()).select_from(VoiceRow).where(_of(owner_id))) or 0
     if there + more > MOST_VOICES:
         raise TooManyVoices

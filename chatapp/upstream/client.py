@@ -112,7 +112,7 @@ class Upstream:
         self, request: UpstreamRequest, sent: dict[str, Any], error: openai.OpenAIError
     ) -> bool:
         return isinstance(error, openai.APIStatusError) and self._parameters.refuse(
-            request.model, sent, error
+            request.model, sent, error, request.parameters
         )
 
     def _reply(self, response: httpx2.Response, attempts: Attempts) -> Reply:

@@ -1,7 +1,8 @@
 """Further turns: voices that are asked again, and merges, for the pages and the API alike.
 
 Whoever presses twice, or in two tabs, asks once: where a request has no name of its own, it is named by what it asks
-again."""
+again, with a colon in the name, which no client's own has: otherwise a message could be sent under that name, and what
+it names be refused from then on."""
 
 from __future__ import annotations
 
@@ -38,7 +39,7 @@ def asked_again(tries: Tries, one: Try) -> FollowedTurn:
         limits().count_message()
         return services().answering.turns.follow(current_account().id, since.turn_id)
     return _begun(
-        tries, _as_before(_offered([one])), key or f"again-{one.generation_id}", is_merge=one.is_merge
+        tries, _as_before(_offered([one])), key or f"again:{one.generation_id}", is_merge=one.is_merge
     )
 
 
@@ -86,7 +87,7 @@ def _as_before(wanted: Sequence[Try]) -> tuple[Voice, ...]:
 
 
 def _named(what: str, *parts: str) -> str:
-    return f"{what}-{sha256(' '.join(parts).encode()).hexdigest()[:32]}"
+    return f"{what}:{sha256(' '.join(parts).encode()).hexdigest()[:32]}"
 
 
 def _begun(tries: Tries, voices: tuple[Voice, ...], key: str, *, is_merge: bool) -> FollowedTurn:

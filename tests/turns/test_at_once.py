@@ -1,23 +1,29 @@
-"""What happens to one conversation at the same moment, on PostgreSQL, which lets several write at once."""
+"""What happens to a conversation, or to somebody's voices, at once: on PostgreSQL several write at the same moment."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import gevent
 import pytest
 from sqlalchemy import insert, select, text, update
+from sqlalchemy.exc import IntegrityError
 
 from chatapp.accounts.account import Accounts
+from chatapp.store.account import User
 from chatapp.store.conversation import Conversation, Message, Turn
 from chatapp.store.database import Database
 from chatapp.store.identifier import new_id
+from chatapp.store.voice import VoiceRow
 from chatapp.streaming.position import new_log_id
 from chatapp.turns.built_in_voices import BUILT_IN
 from chatapp.turns.continued import TurnRunning, new_session_id
 from chatapp.turns.conversations import Conversations
+from chatapp.turns.voice import Voice
+from chatapp.turns.voices import Voices
 from tests.scripted_upstream import ScriptedUpstream, answer
 from tests.turns.house import House, house, until
 
@@ -96,3 +102,19 @@ def test_a_conversation_is_not_removed_under_a_message_that_comes_in(
     with pytest.raises(TurnRunning):
         removed.get(timeout=20)
     assert kept.get(account, session_id)
+
+
+def test_who_imports_a_voice_and_who_makes_it_do_not_wait_for_each_other(
+    database: Database, another: Database
+) -> None:
+    account = Accounts(database).create("a@example.org", "long enough").id
+    poet, voices = Voice("poet", "Poet", "#7a3fa0", "", "Rhyme."), Voices(database)
+    voices.add(account, poet)
+    columns = {**asdict(poet), "history": "own", "owner_id": account}
+    del columns["scope"]
+    with pytest.raises(IntegrityError), another.write() as making:
+        making.execute(select(User.id).where(User.id == account).with_for_update(key_share=True))
+        imported = meanwhile(database, lambda: voices.put(account, [replace(poet, name="New")]))
+        making.execute(insert(VoiceRow), columns)
+    imported.get(timeout=20)
+    assert [each.name for each in voices.made_by(account)] == ["New"]

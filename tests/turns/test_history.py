@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from chatapp.turns.history import Exchange, Reply, seen_by
 from chatapp.turns.new_turn import Further
 from chatapp.turns.running_turn import RunningTurn
 from chatapp.turns.voice import History, Voice
@@ -420,3 +421,12 @@ def test_a_merge_keeps_what_it_read(talk: Talk) -> None:
         {"voice": key, "name": name, "message_id": each.message_id, "generation_id": each.id}
         for key, name, each in of
     ]
+
+
+def test_what_all_voices_see_of_a_reply_is_held_once() -> None:
+    """The cost of a message is foreseen for every voice that can be asked, which may be a hundred."""
+    said = [Exchange("q", (Reply("1", "2", "other", "Other", "x" * 1000, is_merge=False),), None)]
+    curious = replace(A, history=History.ALL)
+    first, second = (seen_by(voice, said, 10)[1] for voice in (curious, replace(curious, key="another")))
+    assert first["content"] == f"Other answered:\n\n{'x' * 1000}"
+    assert first["content"] is second["content"]

@@ -10,7 +10,7 @@ from tests.upstream.calls import REQUEST, failure, read, text, upstream_at
 
 
 def sent(server: ScriptedUpstream) -> list[dict[str, Any]]:
-    parameters = {"stream_options", "max_completion_tokens", "max_tokens", "temperature"}
+    parameters = {"stream_options", "max_completion_tokens", "max_tokens", "temperature", "top_p"}
     return [
         {name: value for name, value in request.json().items() if name in parameters}
         for request in server.requests
@@ -75,3 +75,43 @@ def test_a_parameter_that_is_not_sent_cannot_be_refused_again() -> None:
     ):
         assert failure(lambda: upstream.open(REQUEST)).message == "temperature"
     assert len(server.requests) == 2
+
+
+def test_a_value_that_a_voice_has_and_a_model_refuses_changes_nothing_for_others() -> None:
+    """Anybody can make a voice; the bound of the output is everybody's."""
+    own = {"max_output_tokens": 1, "temperature": 2.0, "top_p": 0.1}
+    scripts = [
+        refuse(400, "x", param="max_completion_tokens"),
+        refuse(400, "x", param="temperature"),
+        refuse(400, "x", param="top_p"),
+        answer("a"),
+    ]
+    with ScriptedUpstream(*scripts) as server, upstream_at(server, temperature=0.5) as upstream:
+        for _ in range(2):
+            assert read(upstream, replace(REQUEST, parameters=own)) == "a"
+        read(upstream)
+        read(upstream, replace(REQUEST, parameters={"max_output_tokens": 20, "top_p": 0.9}))
+    first, *_, left, again, others, another = sent(server)
+    usual = {"stream_options": {"include_usage": True}, "max_completion_tokens": 2000, "temperature": 0.5}
+    assert first == usual | {"max_completion_tokens": 1, "temperature": 2.0, "top_p": 0.1}
+    assert left == again == others == usual
+    assert another == usual | {"max_completion_tokens": 20, "top_p": 0.9}
+
+
+def test_a_voice_keeps_its_bound_where_only_the_former_name_is_known() -> None:
+    refused = refuse(400, "Unrecognized request argument supplied: max_completion_tokens")
+    with ScriptedUpstream(refused, refused, answer("a")) as server, upstream_at(server) as upstream:
+        assert read(upstream, replace(REQUEST, parameters={"max_output_tokens": 9})) == "a"
+        read(upstream)
+    bounds = [(each.get("max_completion_tokens"), each.get("max_tokens")) for each in sent(server)]
+    assert bounds == [(9, None), (2000, None), (None, 9), (None, 2000)]
+
+
+def test_what_a_voice_shares_with_the_settings_is_refused_for_all_in_the_end() -> None:
+    refused = refuse(400, "x", param="temperature")
+    with (
+        ScriptedUpstream(refused, refused, answer("a")) as server,
+        upstream_at(server, temperature=1) as upstream,
+    ):
+        assert read(upstream, replace(REQUEST, parameters={"temperature": 1.0})) == "a"
+    assert ["temperature" in each for each in sent(server)] == [True, True, False]

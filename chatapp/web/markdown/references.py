@@ -15,6 +15,8 @@ from markdown_it.utils import EnvType
 from markupsafe import Markup
 
 _MARK = re.compile(r"\[@([a-z0-9-]{1,32})\]", re.ASCII)
+MOST_LINKS = 500
+"""In one text. A link can be a hundred times as long as its mark; further marks stay as they are written."""
 _LINK = Markup('<a class="voice-reference" href="#reply-{generation_id}" data-colour="{colour}">{name}</a>')
 
 
@@ -39,9 +41,15 @@ class References:
     def __init__(self, known: Sequence[Reference]) -> None:
         self._known = {each.voice: each for each in known}
         self._secret = secrets.token_hex(16)
+        self._left = MOST_LINKS
 
-    def known(self, voice: str) -> bool:
-        return voice in self._known
+    def leads(self, voice: str) -> bool:
+        """Whether a mark of that voice becomes a link."""
+        return self._left > 0 and voice in self._known
+
+    def count(self) -> None:
+        """There is one link more."""
+        self._left -= 1
 
     def place(self, voice: str) -> str:
         """What stands for the link to that voice's reply."""
@@ -68,9 +76,10 @@ def of(env: EnvType) -> References:
 
 def _mark(state: StateInline, silent: bool) -> bool:
     found = _MARK.match(state.src, state.pos, state.posMax) if state.src.startswith("[@", state.pos) else None
-    if found is None or state.linkLevel or not of(state.env).known(found[1]):
+    if found is None or state.linkLevel or not of(state.env).leads(found[1]):
         return False
     if not silent:
+        of(state.env).count()
         token: Token = state.push("reference_mark", "", 0)
         token.content, token.meta = found[0], {"voice": found[1]}
     state.pos = found.end()

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 from gevent.event import Event
+from sqlalchemy import select
 
+from chatapp.store.conversation import Turn
 from tests.scripted_upstream import STREAM_HEAD, answer, chunk, delta, refuse
-from tests.web.conftest import assert_error, fields_at_fault, rows
+from tests.web.conftest import assert_error, fields_at_fault, parts_of, rows
 from tests.web.event_stream import Frame, LiveStream, read, text_of, until
 from tests.web.several import CUT, HANGING, REFUSED, VOICES, Choir, choir
 
@@ -59,6 +61,25 @@ def test_it_asks_once_or_once_for_each_key(choir: Choir) -> None:
         f"/api/v1/generations/{choir.generation('seeker')}/again", headers={"Idempotency-Key": "k1"}
     )
     assert_error(reused, 409, "MESSAGE_ID_REUSED")
+
+
+@pytest.mark.parametrize("what", ["again", "merge"])
+def test_no_name_of_a_clients_own_is_in_its_way(choir: Choir, what: str) -> None:
+    turn = choir.asked()
+    path = f"/api/v1/generations/{choir.generation('seeker')}/again"
+    if what == "merge":
+        path = f"/api/v1/turns/{turn['turn_id']}/merge"
+    started = choir.api.post(path).get_json()
+    choir.rest()
+    with parts_of(choir.app).database.read() as connection:
+        name = connection.scalar(select(Turn.client_message_id).where(Turn.id == started["turn_id"]))
+    assert name
+    body = {"message": "Mine", "clientMessageId": name}
+    assert fields_at_fault(choir.api.post("/api/v1/turns", json=body)) == {"clientMessageId"}
+    headers = {"Idempotency-Key": name}
+    assert fields_at_fault(choir.api.post("/api/v1/turns", json={"message": "Mine"}, headers=headers)) == {
+        "Idempotency-Key"
+    }
 
 
 def test_what_again_refuses(choir: Choir, strange_api: FlaskClient) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chatapp.web.markdown.blocks import BlockStream
-from chatapp.web.markdown.references import Reference
+from chatapp.web.markdown.references import MOST_LINKS, Reference
 from chatapp.web.markdown.renderer import render
 from tests.web.markdown.hostile import MORSELS, assert_harmless
 
@@ -81,6 +81,13 @@ def test_without_known_voices_there_are_no_links() -> None:
 def test_a_text_cannot_make_up_what_a_link_looks_like() -> None:
     html = render(f"{LINK} [a](#reply-{'e' * 32}) {'0' * 32}:explorer;", KNOWN)
     assert "<a" not in html
+
+
+def test_a_text_of_nothing_but_marks_does_not_make_a_page_a_hundred_times_as_long() -> None:
+    html = render("[@explorer] " * (MOST_LINKS + 2), KNOWN)
+    assert html.count(LINK) == MOST_LINKS
+    assert html.count("[@explorer]") == 2
+    assert render("[@explorer]", KNOWN).count(LINK) == 1, "counted for each text"
 
 
 def outside(html: str) -> str:
