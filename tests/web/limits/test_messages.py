@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from tests.hand_clock import HandClock
-from tests.scripted_upstream import ScriptedUpstream
+from tests.scripted_upstream import ScriptedUpstream, refuse
+from tests.turns.house import until
 from tests.valkey import RunningValkey
 from tests.web.conftest import (
     LogLines,
@@ -82,11 +85,15 @@ def test_a_page_says_so_and_keeps_what_was_written(app: Flask, person: Person) -
     assert rows(app) == before
 
 
-def test_asking_again_counts(app: Flask, api: FlaskClient, person: Person) -> None:
+def test_asking_again_counts(
+    app: Flask, api: FlaskClient, person: Person, upstream: ScriptedUpstream
+) -> None:
+    upstream.scripts = [refuse(400, "Not today.")]
     browser = signed_in(app, person)
-    turn_id = send(api).json["turn_id"]  # type: ignore[index]
-    path = f"/turns/{turn_id}/again"
+    turn: Any = send(api).json
+    path = f"/replies/{turn['generations'][0]['id']}/again"
     token = form_token(browser, "/")
+    until(lambda: api.get(f"/api/v1/turns/{turn['turn_id']}").get_json()["status"] == "ended")
     statuses = [browser.post(path, data={"csrf_token": token}).status_code for _ in range(3)]
     assert statuses[-1] == 429
 

@@ -60,6 +60,8 @@ def map_case(context: HookContext, case: Case[Any]) -> Case[Any]:
             body["goes_on_from"] = None
         if body.get("voices"):
             body["voices"] = list(BUILT_IN)[: len(body["voices"])]
+        if body.get("voice"):
+            body["voice"] = next(iter(BUILT_IN))
         if body.get("key") in BUILT_IN:  # one that is disabled would stop every message that asks it
             body["key"] = f"own-{body['key']}"
         if "toml" in body:
