@@ -15,6 +15,10 @@ from chatapp.turns.history import Reply
 from chatapp.turns.new_turn import NewTurn
 from chatapp.turns.newest_question import newest_question
 
+MOST_REPLIES = 100
+"""To one message, every try and every merge counted: as many as a page shows. All of them are read with each page and
+each message, and there must be an end to what that costs."""
+
 
 class QuestionPassed(Conflict):
     """Something was asked since."""
@@ -25,6 +29,15 @@ class QuestionPassed(Conflict):
         super().__init__(
             "The conversation has gone on since. Only the newest message can be answered further."
         )
+
+
+class TooManyReplies(Conflict):
+    """There is no room for another reply."""
+
+    code = "TOO_MANY_REPLIES"
+
+    def __init__(self) -> None:
+        super().__init__("This message has been answered often enough. Send it once more to hear others.")
 
 
 class NothingToMerge(Conflict):
@@ -68,11 +81,14 @@ def new_question(connection: Connection, new: NewTurn, on: Continued) -> Questio
 
 
 def earlier_question(connection: Connection, new: NewTurn, on: Continued) -> Question:
-    """The message that further replies are wanted to. Raises QuestionPassed, NothingToMerge."""
+    """The message that further replies are wanted to. Raises QuestionPassed, TooManyReplies,
+    NothingToMerge."""
     assert new.further is not None
     newest = newest_question(connection, on.session_id)
     if newest is None or newest.id != new.further.question_id:
         raise QuestionPassed
+    if len(newest.tries) + len(new.voices) > MOST_REPLIES:
+        raise TooManyReplies
     follows, content = newest.read(connection)
     if new.further.is_merge:
         merged = tuple(each for each in newest.replies if each.content and not each.is_merge)

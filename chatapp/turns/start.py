@@ -61,7 +61,8 @@ class TurnStart:
 
     def commit(self, new: NewTurn) -> CommittedTurn:
         """The turn of this message, committed. Raises NotFound for somebody else's conversation, TurnRunning,
-        QuestionPassed, NothingToMerge, MessageIdReused, and DatabaseUnavailable; then nothing was saved."""
+        QuestionPassed, TooManyReplies, NothingToMerge, MessageIdReused, and DatabaseUnavailable; then nothing was
+        saved."""
         try:
             return self._attempt(new)
         except IntegrityError:

@@ -12,7 +12,7 @@ from chatapp.streaming.event_data import FinishReason, GenerationStatus
 from chatapp.streaming.progress_dialect import ProgressDialect
 from chatapp.streaming.voice_dialect import one_voice
 from chatapp.turns.continued import TurnRunning
-from chatapp.turns.question import QuestionPassed
+from chatapp.turns.question import QuestionPassed, TooManyReplies
 from chatapp.turns.start import MessageIdReused
 from chatapp.web.access import asks_for_stream_token, streams
 from chatapp.web.api.started_turn import FOLLOW_UPS, as_started, told_turn
@@ -120,7 +120,7 @@ def cancel_generation(generation_id: str) -> Response:
 @described(
     {202: as_started("The voice is asked again, or was already; its turn.")},
     asks=(IDEMPOTENCY_KEY, SCENARIO),
-    errors=(TurnRunning, QuestionPassed, VoiceGone, MessageIdReused),
+    errors=(TurnRunning, QuestionPassed, TooManyReplies, VoiceGone, MessageIdReused),
     follow_ups=FOLLOW_UPS,
 )
 def try_again(generation_id: str) -> Response:

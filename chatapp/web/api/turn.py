@@ -13,7 +13,7 @@ from chatapp.streaming.dialect import EVENTS
 from chatapp.streaming.event_data import FinishReason
 from chatapp.turns.continued import TurnRunning
 from chatapp.turns.ending import finish_reason_of
-from chatapp.turns.question import NothingToMerge, QuestionPassed
+from chatapp.turns.question import NothingToMerge, QuestionPassed, TooManyReplies
 from chatapp.turns.start import MessageIdReused
 from chatapp.web.access import opened_by_stream_token
 from chatapp.web.api.generation import GENERATION, Generation, told_generation
@@ -136,7 +136,7 @@ def cancel_turn(turn_id: str) -> Response:
     needs_body=False,
     example={"voice": "seeker"},
     asks=(IDEMPOTENCY_KEY, SCENARIO),
-    errors=(TurnRunning, QuestionPassed, NothingToMerge, MessageIdReused),
+    errors=(TurnRunning, QuestionPassed, TooManyReplies, NothingToMerge, MessageIdReused),
     follow_ups=FOLLOW_UPS,
 )
 def merge_turn(turn_id: str) -> Response:

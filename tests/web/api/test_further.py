@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 from gevent.event import Event
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
-from chatapp.store.conversation import Turn
+from chatapp.store.conversation import Generation, Message, Turn
+from chatapp.store.identifier import new_id
+from chatapp.turns.question import MOST_REPLIES
 from tests.scripted_upstream import STREAM_HEAD, answer, chunk, delta, refuse
 from tests.web.conftest import assert_error, fields_at_fault, parts_of, rows
 from tests.web.event_stream import Frame, LiveStream, read, text_of, until
@@ -94,6 +96,42 @@ def test_what_again_refuses(choir: Choir, strange_api: FlaskClient) -> None:
     choir.api.post(f"/api/v1/turns/{turn['turn_id']}/cancel")
     choir.rest()
     assert_error(choir.api.post(f"/api/v1/generations/{early}/again"), 409, "QUESTION_PASSED")
+
+
+def test_there_is_an_end_to_the_replies_of_a_message(choir: Choir) -> None:
+    """All are read with each page, and with each message that follows."""
+    turn = choir.asked("seeker", "explorer")
+    one = choir.replies("seeker")[-1]
+    fill(choir, one, MOST_REPLIES - 3)
+    path = f"/api/v1/generations/{one['generation_id']}/again"
+    assert choir.api.post(path, headers={"Idempotency-Key": "one"}).status_code == 202
+    choir.rest()
+    before = rows(choir.app)
+    assert_error(choir.api.post(path, headers={"Idempotency-Key": "two"}), 409, "TOO_MANY_REPLIES")
+    assert_error(merge(choir, turn["turn_id"]), 409, "TOO_MANY_REPLIES")
+    assert rows(choir.app) == before
+    of_next = choir.asked("seeker")["generations"][0]["id"]
+    assert choir.api.post(f"/api/v1/generations/{of_next}/again").status_code == 202
+
+
+def fill(choir: Choir, one: dict[str, Any], count: int) -> None:
+    """As if that reply had been tried so often."""
+    of_turn = {"turn_id": one["turn_id"]}
+    generation = {
+        **of_turn,
+        "voice": one["voice"],
+        "model": "m",
+        "status": "complete",
+        "finish_reason": "stop",
+    }
+    message = {**of_turn, "session_id": choir.session_id, "parent_id": one["parent_id"], "role": "assistant"}
+    tries = [(new_id(), new_id()) for _ in range(count)]
+    with parts_of(choir.app).database.write() as connection:
+        connection.execute(insert(Generation), [{**generation, "id": each} for each, _ in tries])
+        connection.execute(
+            insert(Message),
+            [{**message, "id": own, "generation_id": each, "content": "tried"} for each, own in tries],
+        )
 
 
 # Merge
