@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
-from pathlib import Path
 from urllib.request import Request, urlopen
 
 import pytest
 from playwright.sync_api import Browser, Locator, expect
 
-from chatapp.store.database import Database
 from chatapp.turns.built_in_voices import BUILT_IN
-from chatapp.turns.voices import Voices
 from chatapp.web.colours.shade import shades
 from tests.browser.browsers import reading
-from tests.browser.choir import Choir
+from tests.browser.led_voices import LedVoices
 from tests.browser.reader import Reader
 from tests.server import RunningServer
 from tests.web.markdown.hostile import MORSELS
@@ -24,54 +20,30 @@ VOICES = ["seeker", "explorer", "maintainer", "analyzer", "developer"]
 PATIENCE_MS = 30_000
 
 
-@pytest.fixture(scope="module")
-def choir() -> Iterator[Choir]:
-    with Choir() as choir:
-        yield choir
-
-
-@pytest.fixture(scope="module")
-def choir_server(tmp_path_factory: pytest.TempPathFactory, choir: Choir) -> Iterator[RunningServer]:
-    """One whose team has five voices, each with a model of its own."""
-    folder = tmp_path_factory.mktemp("choir")
-    running = RunningServer(folder, {"OPENAI_BASE_URL": choir.url, "OPENAI_API_KEY": "key-for-the-test"})
-    running.start()
-    running.sign_up()
-    give_models_to_voices(folder / "data/chatapp.sqlite3")
-    yield running
-    running.kill()
-
-
-def give_models_to_voices(path: Path) -> None:
-    database = Database(f"sqlite:///{path}")
-    Voices(database).put(None, [replace(BUILT_IN[key], model=key) for key in VOICES])
-    database.close()
-
-
 @pytest.fixture(params=["light", "dark"])
 def scheme(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
 @pytest.fixture
-def asking(browser: Browser, choir: Choir, choir_server: RunningServer) -> Iterator[Reader]:
+def asking(browser: Browser, led_voices: LedVoices, voices_server: RunningServer) -> Iterator[Reader]:
     """Somebody who has asked all five, and looks at the page."""
-    with reading(browser, choir_server, scripts=False) as reader:
+    with reading(browser, voices_server, scripts=False) as reader:
         reader.page.set_viewport_size({"width": 1440, "height": 900})
-        reader.page.goto(ask(reader, choir_server), wait_until="commit")
+        reader.page.goto(ask(reader, voices_server, led_voices), wait_until="commit")
         yield reader
-    choir.end(*VOICES)  # in case the test did not
-    choir.forget()
+    led_voices.end_all()
 
 
-def ask(reader: Reader, server: RunningServer) -> str:
-    """Asks all five, and gives the address of the page that streams."""
+def ask(reader: Reader, server: RunningServer, upstream: LedVoices) -> str:
+    """Asks all five, and gives the address of the page that streams; upstream is asked by each when this returns."""
     reader.sign_in()
     asked = reader.context.request.post(
         f"{server.url}/api/v1/turns",
         headers={"Authorization": f"Bearer {server.token}"},
         data={"message": "What now?", "voices": VOICES},
     )
+    upstream.wait_until_asked(*VOICES)
     return f"{server.url}/c/{asked.json()['session_id']}"
 
 
@@ -95,14 +67,14 @@ def lies_within(inner: Locator, outer: Locator) -> bool:
     )
 
 
-def test_voices_are_written_beside_one_another(asking: Reader, choir: Choir) -> None:
+def test_voices_are_written_beside_one_another(asking: Reader, led_voices: LedVoices) -> None:
     reader = asking
     for voice in VOICES:
         expect(column(reader, voice).locator("h2")).to_have_text(BUILT_IN[voice].name, timeout=PATIENCE_MS)
         expect(column(reader, voice).locator(".waiting")).to_be_visible()
     for number in range(3):
         for voice in ("explorer", "seeker"):
-            choir.give(voice, f"Block {number} of {voice}.\n\nAnd ")
+            led_voices.give(voice, f"Block {number} of {voice}.\n\nAnd ")
             expect(blocks(reader, voice)).to_have_count(number + 1, timeout=PATIENCE_MS)
             assert lies_within(blocks(reader, voice).last, column(reader, voice))
     left, right = (column(reader, voice).bounding_box() for voice in ("seeker", "explorer"))
@@ -112,12 +84,12 @@ def test_voices_are_written_beside_one_another(asking: Reader, choir: Choir) -> 
     expect(reader.page.locator("#composer")).to_have_count(0)  # it has not come yet
 
 
-def test_each_voice_ends_by_itself(asking: Reader, choir: Choir) -> None:
+def test_each_voice_ends_by_itself(asking: Reader, led_voices: LedVoices) -> None:
     reader = asking
-    choir.give("seeker", "All of it.")
-    choir.end("seeker")
-    choir.give("explorer", "Half of\n\n")
-    choir.break_off("explorer")
+    led_voices.give("seeker", "All of it.")
+    led_voices.end("seeker")
+    led_voices.give("explorer", "Half of\n\n")
+    led_voices.cut("explorer")
     expect(blocks(reader, "seeker")).to_have_text(["All of it."], timeout=PATIENCE_MS)
     expect(column(reader, "seeker").locator(".message-stop")).to_be_hidden()
     expect(column(reader, "seeker").locator(".waiting")).to_be_hidden()
@@ -127,29 +99,29 @@ def test_each_voice_ends_by_itself(asking: Reader, choir: Choir) -> None:
     expect(column(reader, "analyzer").locator(".waiting")).to_be_visible()
     expect(reader.page.locator(".live-stop")).to_be_visible()
     expect(reader.again).to_have_count(0)
-    choir.end("maintainer", "analyzer", "developer")
+    led_voices.end("maintainer", "analyzer", "developer")
     expect(reader.page.locator("#composer")).to_be_visible(timeout=PATIENCE_MS)
     expect(reader.page.locator(".live-stop")).to_be_hidden()
     expect(reader.again).to_have_count(1)
     assert lies_within(reader.again, column(reader, "explorer"))
 
 
-def test_a_reload_in_mid_answer(asking: Reader, choir: Choir) -> None:
+def test_a_reload_in_mid_answer(asking: Reader, led_voices: LedVoices) -> None:
     reader = asking
     for voice in VOICES:
-        choir.give(voice, f"From {voice}.\n\n")
+        led_voices.give(voice, f"From {voice}.\n\n")
         expect(blocks(reader, voice)).to_have_count(1, timeout=PATIENCE_MS)
-    choir.end("analyzer")
+    led_voices.end("analyzer")
     reader.page.reload(wait_until="commit")
     for voice in VOICES:
         expect(blocks(reader, voice)).to_have_text([f"From {voice}."], timeout=PATIENCE_MS)
-    choir.give("developer", "On and on.\n\n")
+    led_voices.give("developer", "On and on.\n\n")
     expect(blocks(reader, "developer")).to_have_count(2, timeout=PATIENCE_MS)
 
 
-def test_stop_all(asking: Reader, choir: Choir) -> None:
+def test_stop_all(asking: Reader, led_voices: LedVoices) -> None:
     reader = asking
-    choir.give("seeker", "Something to keep.\n\n")
+    led_voices.give("seeker", "Something to keep.\n\n")
     expect(blocks(reader, "seeker")).to_have_count(1, timeout=PATIENCE_MS)
     reader.page.click(".live-stop button")
     reader.page.wait_for_load_state()
@@ -158,24 +130,24 @@ def test_stop_all(asking: Reader, choir: Choir) -> None:
 
 
 def test_names_and_dots_are_in_the_shades_of_their_colours(
-    browser: Browser, choir: Choir, choir_server: RunningServer, scheme: str
+    browser: Browser, led_voices: LedVoices, voices_server: RunningServer, scheme: str
 ) -> None:
-    with reading(browser, choir_server, scripts=False) as reader:
+    with reading(browser, voices_server, scripts=False) as reader:
         reader.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-        reader.page.goto(ask(reader, choir_server), wait_until="commit")
+        reader.page.goto(ask(reader, voices_server, led_voices), wait_until="commit")
         for voice in VOICES:
             shade = shades(BUILT_IN[voice].colour)[scheme == "dark"]
             rgb = f"rgb({', '.join(str(int(shade[at : at + 2], 16)) for at in (1, 3, 5))})"
             expect(column(reader, voice).locator("h2")).to_have_css("color", rgb, timeout=PATIENCE_MS)
             expect(column(reader, voice).locator(".swatch")).to_have_css("background-color", rgb)
-        choir.end(*VOICES)
+        led_voices.end(*VOICES)
         expect(reader.page.locator("#composer")).to_be_visible(timeout=PATIENCE_MS)
 
 
-def test_a_narrow_screen_has_them_under_one_another(asking: Reader, choir: Choir) -> None:
+def test_a_narrow_screen_has_them_under_one_another(asking: Reader, led_voices: LedVoices) -> None:
     reader = asking
     reader.page.set_viewport_size({"width": 320, "height": 700})
-    choir.give("seeker", "```\n" + "a_long_line_of_code " * 20 + "\n```\n\n")
+    led_voices.give("seeker", "```\n" + "a_long_line_of_code " * 20 + "\n```\n\n")
     expect(blocks(reader, "seeker")).to_have_count(1, timeout=PATIENCE_MS)
     boxes = [column(reader, voice).bounding_box() for voice in VOICES]
     assert len({box["x"] for box in boxes if box}) == 1
@@ -183,10 +155,10 @@ def test_a_narrow_screen_has_them_under_one_another(asking: Reader, choir: Choir
     assert lies_within(blocks(reader, "seeker"), column(reader, "seeker"))
 
 
-def test_labels_are_for_browsers_without_slots(asking: Reader, choir: Choir) -> None:
+def test_labels_are_for_browsers_without_slots(asking: Reader, led_voices: LedVoices) -> None:
     reader = asking
     for voice in ("seeker", "explorer", "seeker"):
-        choir.give(voice, "A block.\n\n")
+        led_voices.give(voice, "A block.\n\n")
         reader.page.wait_for_timeout(100)  # one after the other, as far as that can be had
     expect(blocks(reader, "seeker")).to_have_count(2, timeout=PATIENCE_MS)
     labels = reader.page.locator(".live-label")
@@ -198,15 +170,15 @@ def test_labels_are_for_browsers_without_slots(asking: Reader, choir: Choir) -> 
 
 
 def test_a_browser_that_knows_no_slots_shows_labelled_blocks(
-    browser: Browser, choir: Choir, choir_server: RunningServer
+    browser: Browser, led_voices: LedVoices, voices_server: RunningServer
 ) -> None:
-    with reading(browser, choir_server, scripts=False) as reader:
-        where = ask(reader, choir_server)
-        page = Request(where, headers={"Authorization": f"Bearer {choir_server.token}"})
+    with reading(browser, voices_server, scripts=False) as reader:
+        where = ask(reader, voices_server, led_voices)
+        page = Request(where, headers={"Authorization": f"Bearer {voices_server.token}"})
         with urlopen(page, timeout=PATIENCE_MS / 1000) as streamed:
             for voice in VOICES:
-                choir.give(voice, f"From {voice}.\n\n")
-            choir.end(*VOICES)
+                led_voices.give(voice, f"From {voice}.\n\n")
+            led_voices.end(*VOICES)
             html = streamed.read().decode().replace("shadowrootmode", "data-unknown")
         reader.page.route(where, lambda route: route.fulfill(body=html, content_type="text/html"))
         reader.page.goto(where)
@@ -217,13 +189,13 @@ def test_a_browser_that_knows_no_slots_shows_labelled_blocks(
         expect(reader.page.locator(".live-voice")).to_have_count(0)
 
 
-def test_what_a_voice_writes_stays_in_its_place(asking: Reader, choir: Choir) -> None:
+def test_what_a_voice_writes_stays_in_its_place(asking: Reader, led_voices: LedVoices) -> None:
     reader = asking
     for morsel in MORSELS:
         if "\ud800" not in morsel:
-            choir.give("explorer", f"{morsel}\n\n")
-    choir.give("explorer", "\n\n</div></template></section><div slot=v1>x</div>\n\n")
-    choir.end(*VOICES)
+            led_voices.give("explorer", f"{morsel}\n\n")
+    led_voices.give("explorer", "\n\n</div></template></section><div slot=v1>x</div>\n\n")
+    led_voices.end(*VOICES)
     expect(reader.page.locator("#composer")).to_be_visible(timeout=PATIENCE_MS)
     expect(reader.page.locator("css:light=.live-voices > :not([slot])")).to_have_count(0)
     expect(reader.page.locator("css:light=.live-voices > [slot] [slot]")).to_have_count(0)
@@ -232,11 +204,11 @@ def test_what_a_voice_writes_stays_in_its_place(asking: Reader, choir: Choir) ->
     expect(reader.page.locator(".live-turn > .finished")).to_have_count(1)
 
 
-def test_two_of_them_are_compared(asking: Reader, choir: Choir) -> None:
+def test_two_of_them_are_compared(asking: Reader, led_voices: LedVoices) -> None:
     reader = asking
-    choir.give("seeker", "It is quick and cheap.")
-    choir.give("explorer", "It is slow and cheap.")
-    choir.end(*VOICES)
+    led_voices.give("seeker", "It is quick and cheap.")
+    led_voices.give("explorer", "It is slow and cheap.")
+    led_voices.end(*VOICES)
     expect(reader.page.locator("#composer")).to_be_visible(timeout=PATIENCE_MS)
     reader.page.reload()
     reader.page.click(".compare-link")

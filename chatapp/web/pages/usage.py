@@ -28,7 +28,7 @@ class Used(Protocol):
 
 
 def usage_of(reply: Used) -> str:
-    """Such as `1,234 in · 567 out · $0.0012 · 4.2 s`; empty where nothing is known."""
+    """Such as `1,234 tokens in · 567 out · $0.0012 · 4.2 s`; empty where nothing is known."""
     told = _tokens(reply.tokens_in, reply.tokens_out)
     told += [] if reply.cost_usd is None else [dollars(reply.cost_usd)]
     told += [] if reply.total_ms is None else [duration(reply.total_ms)]
@@ -56,7 +56,10 @@ def _sum(numbers: Iterable[int | None]) -> int | None:
 
 def _tokens(tokens_in: int | None, tokens_out: int | None) -> list[str]:
     both = ((tokens_in, "in"), (tokens_out, "out"))
-    return [f"{count(number)} {which}" for number, which in both if number is not None]
+    known = [(count(number), which) for number, which in both if number is not None]
+    return [f"{number} tokens {which}" for number, which in known[:1]] + [
+        " ".join(each) for each in known[1:]
+    ]
 
 
 def _cost(replies: Sequence[Used]) -> list[str]:

@@ -17,9 +17,9 @@ NEW = {"key": "", "name": "", "colour": "#2f6f8f", "description": "", "prompt": 
 """What the fields of a new one hold."""
 _NUMBERS = {"temperature": float, "top_p": float, "max_output_tokens": int}
 HISTORIES = {
-    History.BRANCH: "those of the branch that was chosen",
-    History.OWN: "its own alone",
-    History.ALL: "those of every voice",
+    History.BRANCH: "the one that was chosen, or else its own",
+    History.OWN: "only its own",
+    History.ALL: "those of all voices",
 }
 
 

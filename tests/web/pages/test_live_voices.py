@@ -75,12 +75,15 @@ def told_in(page: str) -> list[tuple[str, str]]:
 def test_each_voice_has_its_place_and_fills_it_as_it_goes(
     api: FlaskClient, browser: FlaskClient, voices: list[str], go: Event
 ) -> None:
-    answered = browser.get(asked(api, voices), buffered=False)
+    page = asked(api, voices)
+    answered = browser.get(page, buffered=False)
     early = read_until(answered, "<strong>first</strong>", "all of three", "key was refused", "v3-state")
     assert "</html>" not in early
+    assert "Compare these answers" not in early
     go.set()
     whole = early + rest_of(answered)
     assert whole.rstrip().endswith("</html>")
+    assert f'<a href="{page}">Compare these answers' in whole
     names = re.findall(
         r'data-colour="(\w+)" aria-labelledby="(\w+)-name".*?<h2 id="\2-name">(.*?)</h2>', whole, re.S
     )

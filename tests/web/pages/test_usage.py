@@ -65,10 +65,10 @@ def test_durations(ms: int, written: str) -> None:
 @pytest.mark.parametrize(
     ("reply", "told"),
     [
-        (Reply(1234, 567, 0.0012, 4200), "1,234 in · 567 out · $0.0012 · 4.2 s"),
-        (Reply(1234, 567, None, 4200), "1,234 in · 567 out · 4.2 s"),
+        (Reply(1234, 567, 0.0012, 4200), "1,234 tokens in · 567 out · $0.0012 · 4.2 s"),
+        (Reply(1234, 567, None, 4200), "1,234 tokens in · 567 out · 4.2 s"),
         (Reply(None, None, None, 4200), "4.2 s"),
-        (Reply(0, 0, 0.0, None), "0 in · 0 out · $0.00"),
+        (Reply(0, 0, 0.0, None), "0 tokens in · 0 out · $0.00"),
         (Reply(), ""),
     ],
 )
@@ -79,15 +79,15 @@ def test_what_a_reply_used(reply: Reply, told: str) -> None:
 @pytest.mark.parametrize(
     ("replies", "told"),
     [
-        ([Reply(1000, 5, 0.1), Reply(234, 15, 0.2)], "2 replies · 1,234 in · 20 out · $0.30"),
+        ([Reply(1000, 5, 0.1), Reply(234, 15, 0.2)], "2 replies · 1,234 tokens in · 20 out · $0.30"),
         (
             [Reply(1, 5, 0.1), Reply(1, 5), Reply(1, 5, 0.1)],
-            "3 replies · 3 in · 15 out · $0.20 for 2 of them",
+            "3 replies · 3 tokens in · 15 out · $0.20 for 2 of them",
         ),
-        ([Reply(1, 5), Reply(1, 5)], "2 replies · 2 in · 10 out"),
-        ([Reply(1, 5, 0.1), Reply(total_ms=9)], "1 of 2 replies · 1 in · 5 out · $0.10"),
-        ([Reply(1, 5, 0.1)], "1 reply · 1 in · 5 out · $0.10"),
-        ([Reply(None, 5), Reply(None, 6)], "2 replies · 11 out"),
+        ([Reply(1, 5), Reply(1, 5)], "2 replies · 2 tokens in · 10 out"),
+        ([Reply(1, 5, 0.1), Reply(total_ms=9)], "1 of 2 replies · 1 tokens in · 5 out · $0.10"),
+        ([Reply(1, 5, 0.1)], "1 reply · 1 tokens in · 5 out · $0.10"),
+        ([Reply(None, 5), Reply(None, 6)], "2 replies · 11 tokens out"),
         ([Reply(), Reply()], ""),
         ([], ""),
     ],
@@ -101,13 +101,13 @@ def test_the_page_tells_what_each_reply_used_and_their_sum(browser: FlaskClient)
     page_of(browser.get(where))
     page = page_of(browser.get(where))
     assert len(USAGE.findall(page)) == 1, "one reply is no sum"
-    assert re.fullmatch(r"5 in · 15 out · \d+\.\d s", USAGE.findall(page)[0])
+    assert re.fullmatch(r"5 tokens in · 15 out · \d+\.\d s", USAGE.findall(page)[0])
     for _ in range(2):
         fields = {"csrf_token": form_token(browser, "/"), "message": "Hi", "voices": ["seeker", "explorer"]}
         browser.post(f"{where}/messages", data=fields)
         page_of(browser.get(where))
     told = USAGE.findall(page_of(browser.get(where)))
-    assert [each for each in told if "replies" in each] == ["2 replies · 10 in · 30 out"] * 2
+    assert [each for each in told if "replies" in each] == ["2 replies · 10 tokens in · 30 out"] * 2
     assert len(told) == 1 + 2 * 3
 
 
