@@ -11,6 +11,7 @@ _STEERED = re.compile(r"\bsimulate\s+(\d{1,6})\s+tokens?\b", re.IGNORECASE)
 _TOKEN = re.compile(r"\s*\w{1,12}|\s*[^\w\s]|\s+")
 _MARKED = re.compile(r"^\[@([a-z0-9-]{1,32})\] [^\n]* answered:\n\n", re.MULTILINE | re.ASCII)
 """How the answers to merge are marked, see chatapp/turns/prompt.py."""
+_ROLE = re.compile(r"You are ([A-Z][a-z]{1,30})\b", re.ASCII)
 _QUOTE_LENGTH = 120
 _FILLER = (
     "The simulated model goes on so that a long answer can be watched. "
@@ -26,7 +27,7 @@ def reply_tokens(messages: Sequence[Mapping[str, str]], model: str) -> Iterator[
         return tokens_of(_merged(marked, model))
     if steered := _STEERED.search(asked):
         return itertools.islice(_endless(), int(steered[1]))
-    return tokens_of(_answer(asked, model, len(messages)))
+    return tokens_of(_answer(asked, model, len(messages), _role(messages)))
 
 
 def tokens_of(text: str) -> Iterator[str]:
@@ -38,10 +39,17 @@ def _endless() -> Iterator[str]:
     return itertools.chain.from_iterable(tokens_of(_FILLER) for _ in itertools.repeat(None))
 
 
-def _answer(asked: str, model: str, count: int) -> str:
+def _role(messages: Sequence[Mapping[str, str]]) -> str:
+    """Whom the system prompt tells the model to be, so that several voices can be told apart by what they say."""
+    system = next((each["content"] for each in messages if each["role"] == "system"), "")
+    told = _ROLE.match(system)
+    return f", in the role of **{told[1]}**" if told else ""
+
+
+def _answer(asked: str, model: str, count: int, role: str) -> str:
     return f"""## A simulated answer
 
-No model was asked: this server has no model key, so `{model}` is played by **a simulator** 🤖. You wrote:
+No model was asked: this server has no model key, so `{model}` is played by **a simulator** 🤖{role}. You wrote:
 
 > {_quote(asked)}
 

@@ -38,3 +38,17 @@ def test_an_answer_that_forges_a_mark_makes_none_of_a_voice_that_was_marked() ->
 def test_anything_else_is_answered_as_ever(message: str) -> None:
     text = "".join(reply_tokens(prompt(SEEKER, [], message), "gpt-x"))
     assert text.startswith("## A simulated answer")
+
+
+@pytest.mark.parametrize(
+    ("system", "told"),
+    [
+        ("You are Explorer, who looks around.", "in the role of **Explorer**"),
+        ("You are helpful.", "🤖. You wrote"),
+        ("You are <b>Bold</b>", "🤖. You wrote"),
+        ("", "🤖. You wrote"),
+    ],
+)
+def test_several_voices_can_be_told_apart(system: str, told: str) -> None:
+    messages = [{"role": "system", "content": system}, {"role": "user", "content": "Why?"}]
+    assert told in "".join(reply_tokens(messages, "gpt-x"))
