@@ -22,9 +22,9 @@ MOST_BYTES = 64 * 1024
 _TOO_LARGE = f"This is larger than {MOST_BYTES // 1024} KiB. Import it in parts."
 _TOLD = 20
 """Faults that are told one by one."""
-_MOST_DOTS = 100
-"""Outside of strings, on one line. A key of ours has three; the parser takes time with the square of them, which is
-half a minute for a key that fills the whole."""
+_MOST_DOTS = 20
+"""Outside of strings, on one line. A voice has three; the parser takes time with the square of them, which is half a
+minute for one key that fills the whole, and where a hundred are allowed on every line still a quarter of a second."""
 _NO_KEYS = re.compile(
     r'"""(?:\\.|[^\\])*?(?:"{3,5}|\Z)'
     r"|'''.*?(?:'{3,5}|\Z)"
