@@ -6,7 +6,7 @@ import { View } from "./view.js";
 
 const ENDED = { stop: "Done", length: "Done", content_filter: "Done", cancelled: "Stopped" }; // as shown.py says it
 const REASONS = { complete: "stop", cancelled: "cancelled" }; // by a generation's status
-const USUAL_LENGTH = 2000; // characters at which a reply is told to be half done; shown.py has the same
+const USUAL_LENGTH = 2000; // characters at which a reply is told to be half done; as progress_dialect.py has it
 const STEP_MS = 1000; // between two changes of the progress: it may be read aloud
 
 export class Voice {

@@ -8,12 +8,11 @@ from flask import Blueprint
 
 from chatapp.web.access import csrf_token
 from chatapp.web.identity import account_if_known
-from chatapp.web.pages.amount import dollars
 from chatapp.web.pages.usage import usage_of, usage_of_all
 from chatapp.web.services import services
 
 blueprint = Blueprint("pages", __name__)
-for written in (dollars, usage_of, usage_of_all):
+for written in (usage_of, usage_of_all):
     blueprint.add_app_template_filter(written)
 
 

@@ -80,7 +80,7 @@ def _replies(session_id: str, generation_id: str | None) -> list[Comparable]:
 
 def _named(rows: Sequence[Any]) -> list[Comparable]:
     """With names that differ: several tries of one voice are numbered."""
-    names = [f"Merged by {row.voice_name}" if row.is_merge else row.voice_name for row in rows]
+    names = _names(rows)
     tries = Counter(names)
     seen: Counter[str] = Counter()
     found = []
@@ -90,6 +90,15 @@ def _named(rows: Sequence[Any]) -> list[Comparable]:
         colour = row.voice_colour.removeprefix("#")
         found.append(Comparable(row.generation_id, label, colour, row.content, row.status == "streaming"))
     return found
+
+
+def _names(rows: Sequence[Any]) -> list[str]:
+    """One for each voice: those that are called alike have their keys beside."""
+    plain = [f"Merged by {row.voice_name}" if row.is_merge else row.voice_name for row in rows]
+    alike = Counter(name for name, _ in {(name, row.voice) for name, row in zip(plain, rows, strict=True)})
+    return [
+        f"{name} ({row.voice})" if alike[name] > 1 else name for name, row in zip(plain, rows, strict=True)
+    ]
 
 
 def _first_but(other: str, ids: Sequence[str] | dict[str, Comparable]) -> str:

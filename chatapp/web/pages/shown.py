@@ -9,14 +9,13 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
+from chatapp.streaming.progress_dialect import HALF
+from chatapp.turns.tries import NOT_WHOLE
 from chatapp.web.markdown.references import Reference
 from chatapp.web.markdown.render_thread import SHORT, in_render_thread
 from chatapp.web.markdown.renderer import render
 
-_NOT_WHOLE = frozenset({"cancelled", "error", "interrupted", "partial"})
 NO_COLOURS: Mapping[str, str] = {}
-_USUAL_LENGTH = 2000
-"""Characters at which a reply that is being written is told to be half done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,7 @@ class ShownMessage:
 
     @property
     def is_whole(self) -> bool:
-        return self.status not in _NOT_WHOLE and not self.is_running
+        return self.status not in NOT_WHOLE and not self.is_running
 
     @property
     def state(self) -> str:
@@ -65,7 +64,7 @@ class ShownMessage:
     def progress(self) -> float:
         """How far it is, as far as anybody can say: it grows with the text, and is 1 at the end."""
         length = len(self.content)
-        return round(length / (length + _USUAL_LENGTH), 3) if self.is_running else 1.0
+        return round(length / (length + HALF), 3) if self.is_running else 1.0
 
 
 @dataclass(frozen=True, slots=True)

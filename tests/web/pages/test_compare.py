@@ -199,3 +199,14 @@ def test_long_replies_let_others_have_their_turn(
         page = page_of(browser.get(f"/c/{session_id}/compare?left={ids['one']}&right={ids['two']}"))
         assert counted.count > 5
     assert "compare-side" in page
+
+
+def test_voices_that_are_called_alike_are_told_apart(
+    app: Flask, api: FlaskClient, browser: FlaskClient, person: Person, go: Event
+) -> None:
+    parts_of(app).voices.change(person.id, Voice("two", "<one>", "#8a5a00", "", "", model="model-two"))
+    go.set()
+    session_id, _ = asked(app, api)
+    until(lambda: not parts_of(app).busy)
+    page = page_of(browser.get(f"/c/{session_id}/compare"))
+    assert re.findall(r"<option.*?>(.*?)</option>", page)[:2] == ["&lt;one&gt; (one)", "&lt;one&gt; (two)"]
