@@ -15,6 +15,8 @@ SHARED = {
     "JWT_SECRET": "a JWT secret that all machines share",
     "CHATAPP_MODELS": "gpt-6-luna",
     "OPENAI_SSE_HEARTBEAT_MS": "500",
+    # Readers are opened until one of them lands where it should.
+    "CHATAPP_STREAMS_PER_USER": "1000",
 }
 
 
