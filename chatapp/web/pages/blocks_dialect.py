@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from markupsafe import Markup, escape
 
 from chatapp.streaming.event import Event
 from chatapp.web.markdown.references import Reference
 from chatapp.web.pages.live_blocks import LiveBlocks
+from chatapp.web.pages.page_dialect import PageDialect
 
 ENDING_NOTES = {
     "cancelled": "Stopped here.",
@@ -21,13 +20,11 @@ NOT_WHOLE = frozenset({"cancelled", "error"})
 _NOTHING = Markup("")
 
 
-class BlocksDialect:
+class BlocksDialect(PageDialect):
     """For one reader: it remembers the block that is still being written. `again` is the form that asks the same once
     more, for an answer that does not end whole; marks of `known` voices become links to their replies."""
 
     name = "blocks"
-    shared = False
-    waits = True  # for a native thread, when a block is long
 
     def __init__(self, again: Markup = _NOTHING, known: tuple[Reference, ...] = ()) -> None:
         self._again = again
@@ -37,25 +34,10 @@ class BlocksDialect:
     def opening(self, position: str) -> bytes:
         return b"<!-- the answer, as it is written -->\n"
 
-    def frame(self, log_id: bytes, seq: int, event: Event) -> bytes:
-        return b"".join(block.encode() for block in self._told(event))
-
     def replacement(self, log_id: bytes, seq: int, snapshot: Event) -> bytes:
         """What a page has shown cannot be taken back: it says where to see the answer whole."""
         self._blocks = LiveBlocks(self._known)
         return b'<p class="message-note">Part of this answer is missing here. Reload the page to see it whole.</p>\n'
-
-    def covers(self, event: Event) -> bool:
-        return True
-
-    def ends(self, event: Event) -> bool:
-        return event.name == "done"
-
-    def passed_over(self, events: Sequence[Event]) -> None:
-        """Nothing: a page reads from the start."""
-
-    def heartbeat(self, now_ms: int) -> bytes:
-        return b"<!-- still writing -->\n"
 
     def _told(self, event: Event) -> list[Markup]:
         match event.name:

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 
 from markupsafe import Markup
 
 from chatapp.streaming.event import Event
 from chatapp.web.pages.live_voice import LiveReply, LiveVoice
+from chatapp.web.pages.page_dialect import PageDialect
 
 _NOWHERE = "label"
 """A slot that is not there: browsers that know slots show, and read out, nothing of what is in it."""
 
 
-class VoicesDialect:
+class VoicesDialect(PageDialect):
     """For one reader. `voices` by their keys. Blocks leave in the order in which they are finished; where a browser
     shows them so, a label before a block says whose it is."""
 
     name = "blocks of voices"
-    shared = False
-    waits = True  # for a native thread, when a block is long
 
     def __init__(self, voices: Mapping[str, LiveVoice]) -> None:
         self._replies = {key: LiveReply(voice) for key, voice in voices.items()}
@@ -28,24 +27,9 @@ class VoicesDialect:
     def opening(self, position: str) -> bytes:
         return b"<!-- the answers, as they are written -->\n"
 
-    def frame(self, log_id: bytes, seq: int, event: Event) -> bytes:
-        return b"".join(part.encode() for part in self._told(event))
-
     def replacement(self, log_id: bytes, seq: int, snapshot: Event) -> bytes:
         """What is missing on the page of the text that there is."""
         return self.frame(log_id, seq, snapshot)
-
-    def covers(self, event: Event) -> bool:
-        return True
-
-    def ends(self, event: Event) -> bool:
-        return event.name == "done"
-
-    def passed_over(self, events: Sequence[Event]) -> None:
-        """Nothing: a page reads from the start, and then by snapshots."""
-
-    def heartbeat(self, now_ms: int) -> bytes:
-        return b"<!-- still writing -->\n"
 
     def _told(self, event: Event) -> Iterator[Markup]:
         match event.name:
